@@ -1,0 +1,158 @@
+package journal
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sys/unix"
+	// The driver registers itself as "sqlite".
+	_ "modernc.org/sqlite"
+)
+
+// Kinds of events.
+const (
+	KindProbeRun        = "probe.run"
+	KindScenarioStarted = "scenario.started"
+	KindScenarioVerdict = "scenario.verdict"
+	KindFaultInjected   = "fault.injected"
+	KindFaultReverted   = "fault.reverted"
+	KindAlertReceived   = "alert.received"
+	KindVisualCheck     = "visual.check"
+	KindVisualApproved  = "visual.approved"
+	KindLoadRun         = "load.run"
+	KindConsoleStarted  = "console.started"
+)
+
+// Event is one thing that happened. Seq, Time and Mono are filled by Append.
+type Event struct {
+	// Seq orders events as they were recorded, over all processes.
+	Seq int64 `json:"seq"`
+	// Time is the wall clock, UTC.
+	Time time.Time `json:"time"`
+	// Mono is the monotonic clock of the machine. The difference between two
+	// events of one boot is right even if the wall clock jumped between them.
+	Mono    time.Duration   `json:"mono_ns"`
+	Kind    string          `json:"kind"`
+	RunID   string          `json:"run_id"`
+	TraceID string          `json:"trace_id"`
+	Payload json.RawMessage `json:"payload"`
+}
+
+// Query selects events; a zero field selects all. Events come oldest first;
+// with Newest, the last Limit events, newest first.
+type Query struct {
+	Kind     string
+	RunID    string
+	AfterSeq int64
+	Since    time.Time
+	Limit    int
+	Newest   bool
+}
+
+// Journal is an open journal. It is safe for concurrent use.
+type Journal struct {
+	path   string
+	writer *sql.DB
+	reader *sql.DB
+}
+
+// Open opens the journal at path, and creates it and its folder if missing. It
+// fails with ErrFull when there is no room for it, and when the file was
+// written by a newer version.
+func Open(ctx context.Context, path string) (*Journal, error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, fmt.Errorf("make folder of journal: %w", err)
+	}
+	writer, err := open(path, "_txlock=immediate", 1)
+	if err != nil {
+		return nil, err
+	}
+	reader, err := open(path, "_pragma=query_only(1)", 4)
+	if err != nil {
+		return nil, errors.Join(err, writer.Close())
+	}
+	opened := &Journal{path: path, writer: writer, reader: reader}
+	if err := opened.prepare(ctx); err != nil {
+		return nil, errors.Join(opened.explain("open", err), opened.Close())
+	}
+	return opened, nil
+}
+
+// open makes a pool of connections. SQLite has one writer at a time; the wait
+// for another process's write is bounded by busy_timeout, in milliseconds.
+func open(path, option string, connections int) (*sql.DB, error) {
+	absolute, err := filepath.Abs(path)
+	if err != nil {
+		return nil, fmt.Errorf("resolve journal path: %w", err)
+	}
+	source := url.URL{Scheme: "file", Path: absolute, RawQuery: "_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&" + option}
+	pool, err := sql.Open("sqlite", source.String())
+	if err != nil {
+		return nil, fmt.Errorf("open journal %s: %w", path, err)
+	}
+	pool.SetMaxOpenConns(connections)
+	return pool, nil
+}
+
+// Path is the file of the journal.
+func (j *Journal) Path() string { return j.path }
+
+// Append records event and returns it with Seq, Time and Mono filled. When it
+// returns without an error the event is on disk. A full disk is ErrFull; what
+// was recorded before stays.
+func (j *Journal) Append(ctx context.Context, event Event) (Event, error) {
+	if event.Kind == "" {
+		return event, errors.New("append to journal: event has no kind")
+	}
+	if event.Payload == nil {
+		event.Payload = json.RawMessage("null")
+	}
+	if !json.Valid(event.Payload) {
+		return event, fmt.Errorf("append %s to journal: payload is not JSON", event.Kind)
+	}
+	event.Time = time.Now().UTC()
+	mono, err := monotonic()
+	if err != nil {
+		return event, fmt.Errorf("append %s to journal: %w", event.Kind, err)
+	}
+	event.Mono = mono
+	row := j.writer.QueryRowContext(ctx,
+		`INSERT INTO events (time_ns, mono_ns, kind, run_id, trace_id, payload) VALUES (?, ?, ?, ?, ?, ?) RETURNING seq`,
+		event.Time.UnixNano(), int64(event.Mono), event.Kind, event.RunID, event.TraceID, string(event.Payload))
+	if err := row.Scan(&event.Seq); err != nil {
+		return event, j.explain("append "+event.Kind+" to", err)
+	}
+	return event, nil
+}
+
+// AppendValue records an event whose payload is the JSON of value.
+func (j *Journal) AppendValue(ctx context.Context, kind, runID, traceID string, value any) (Event, error) {
+	payload, err := json.Marshal(value)
+	if err != nil {
+		return Event{}, fmt.Errorf("encode %s for journal: %w", kind, err)
+	}
+	return j.Append(ctx, Event{Kind: kind, RunID: runID, TraceID: traceID, Payload: payload})
+}
+
+// Close releases the file. Recorded events need no Close to survive.
+func (j *Journal) Close() error {
+	if err := errors.Join(j.reader.Close(), j.writer.Close()); err != nil {
+		return fmt.Errorf("close journal %s: %w", j.path, err)
+	}
+	return nil
+}
+
+func monotonic() (time.Duration, error) {
+	var now unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &now); err != nil {
+		return 0, fmt.Errorf("read monotonic clock: %w", err)
+	}
+	return time.Duration(now.Nano()), nil
+}

@@ -1,0 +1,90 @@
+package journal
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+)
+
+const schemaVersion = 1
+
+// The triggers make the file append-only for every program that opens it.
+const schema = `
+CREATE TABLE events (
+	seq      INTEGER PRIMARY KEY AUTOINCREMENT,
+	time_ns  INTEGER NOT NULL,
+	mono_ns  INTEGER NOT NULL,
+	kind     TEXT NOT NULL,
+	run_id   TEXT NOT NULL,
+	trace_id TEXT NOT NULL,
+	payload  TEXT NOT NULL
+);
+CREATE INDEX events_by_kind ON events (kind, seq);
+CREATE INDEX events_by_run ON events (run_id, seq);
+CREATE TRIGGER events_are_not_changed BEFORE UPDATE ON events
+BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END;
+CREATE TRIGGER events_are_not_deleted BEFORE DELETE ON events
+BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END;
+PRAGMA user_version = 1;
+`
+
+// ErrFull means that there is no room for the journal to grow.
+var ErrFull = errors.New("disk full")
+
+// prepare creates the schema. The transaction is immediate, so of several
+// processes that open a new journal at once, one creates it and the others see
+// it done.
+func (j *Journal) prepare(ctx context.Context) error {
+	transaction, err := j.writer.BeginTx(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("begin: %w", err)
+	}
+	var version int
+	if err := transaction.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version); err != nil {
+		return errors.Join(fmt.Errorf("read schema version: %w", err), rollback(transaction))
+	}
+	if version > schemaVersion {
+		found := fmt.Errorf("schema version %d is newer than this program's %d: use the newer tocsin", version, schemaVersion)
+		return errors.Join(found, rollback(transaction))
+	}
+	if version == schemaVersion {
+		return rollback(transaction)
+	}
+	if _, err := transaction.ExecContext(ctx, schema); err != nil {
+		return errors.Join(fmt.Errorf("create schema: %w", err), rollback(transaction))
+	}
+	if err := transaction.Commit(); err != nil {
+		return fmt.Errorf("commit schema: %w", err)
+	}
+	return nil
+}
+
+func rollback(transaction *sql.Tx) error {
+	if err := transaction.Rollback(); err != nil {
+		return fmt.Errorf("roll back: %w", err)
+	}
+	return nil
+}
+
+// explain turns the storage errors a person can mend into what to do.
+func (j *Journal) explain(doing string, err error) error {
+	var failure *sqlite.Error
+	if !errors.As(err, &failure) {
+		return fmt.Errorf("%s journal %s: %w", doing, j.path, err)
+	}
+	switch failure.Code() & 0xff {
+	case sqlite3.SQLITE_FULL:
+		return fmt.Errorf("%s journal %s: %w: free space there or choose another folder with --state; everything recorded before is kept (%v)", doing, j.path, ErrFull, err)
+	case sqlite3.SQLITE_IOERR:
+		return fmt.Errorf("%s journal %s: the disk refused it: check its free space, quota and health; everything recorded before is kept: %w", doing, j.path, err)
+	case sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM:
+		return fmt.Errorf("%s journal %s: cannot be written: check owner and permissions, or choose another folder with --state: %w", doing, j.path, err)
+	case sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT:
+		return fmt.Errorf("%s journal %s: is not a readable journal: move it away and start again, a new one is made: %w", doing, j.path, err)
+	}
+	return fmt.Errorf("%s journal %s: %w", doing, j.path, err)
+}

@@ -1,0 +1,169 @@
+// Package target owns the target file: the one YAML file that says where the
+// system under test is and how to log in to it. It checks the file completely
+// when it is loaded and talks to nothing.
+package target
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+)
+
+// Target is a system under test.
+type Target struct {
+	Version  int      `yaml:"version"`
+	Name     string   `yaml:"name"`
+	Issuer   string   `yaml:"issuer"`
+	TLS      TLS      `yaml:"tls"`
+	Client   Client   `yaml:"client"`
+	Accounts Accounts `yaml:"accounts"`
+	Login    Login    `yaml:"login"`
+	// Zones are the entries of single zones; empty where there are none.
+	Zones        []Zone       `yaml:"zones"`
+	Prometheus   Prometheus   `yaml:"prometheus"`
+	Alertmanager Alertmanager `yaml:"alertmanager"`
+	Pager        Pager        `yaml:"pager"`
+	Injector     Injector     `yaml:"injector"`
+}
+
+// TLS says whom to trust. Without CAFile, the roots of the machine.
+type TLS struct {
+	CAFile string `yaml:"ca_file"`
+}
+
+// Client is the OAuth client that Tocsin is registered as.
+type Client struct {
+	ID          string   `yaml:"id"`
+	Auth        string   `yaml:"auth"`
+	KeyFile     string   `yaml:"key_file"`
+	RedirectURI string   `yaml:"redirect_uri"`
+	Scopes      []string `yaml:"scopes"`
+}
+
+// AuthPrivateKeyJWT authenticates the client as OpenID Connect Core section 9
+// says: by an assertion signed with its key.
+const AuthPrivateKeyJWT = "private_key_jwt"
+
+// Accounts are the synthetic people.
+type Accounts struct {
+	Probe Account      `yaml:"probe"`
+	Load  AccountRange `yaml:"load"`
+}
+
+// Account is one synthetic person.
+type Account struct {
+	IndividualID string `yaml:"individual_id"`
+	SecretFile   string `yaml:"secret_file"`
+}
+
+// AccountRange is Count people with consecutive numbers and one secret.
+type AccountRange struct {
+	First      string `yaml:"first"`
+	Count      int    `yaml:"count"`
+	SecretFile string `yaml:"secret_file"`
+}
+
+// ID is the number of the person at index, from 0. It keeps the width of First.
+func (r AccountRange) ID(index int) (string, error) {
+	if index < 0 || index >= r.Count {
+		return "", fmt.Errorf("account %d is outside the range of %d accounts", index, r.Count)
+	}
+	first, err := strconv.ParseUint(r.First, 10, 64)
+	if err != nil {
+		return "", fmt.Errorf("first account %q is not a number: %w", r.First, err)
+	}
+	return fmt.Sprintf("%0*d", len(r.First), first+uint64(index)), nil
+}
+
+// Login says how the login pages are driven.
+type Login struct {
+	Driver string      `yaml:"driver"`
+	Fields LoginFields `yaml:"fields"`
+}
+
+// DriverForm drives any HTML login without JavaScript.
+const DriverForm = "form"
+
+// LoginFields are the names of the form's inputs; an empty one is found by its
+// type.
+type LoginFields struct {
+	IndividualID string `yaml:"individual_id"`
+	Secret       string `yaml:"secret"`
+}
+
+// Zone is the direct entry of one zone.
+type Zone struct {
+	Name string `yaml:"name"`
+	URL  string `yaml:"url"`
+}
+
+// Prometheus that watches the target. RulesFile is where its rules are put.
+type Prometheus struct {
+	URL       string `yaml:"url"`
+	RulesFile string `yaml:"rules_file"`
+}
+
+// Alertmanager that wakes people. ConfigFile is where its configuration is put.
+type Alertmanager struct {
+	URL        string `yaml:"url"`
+	ConfigFile string `yaml:"config_file"`
+}
+
+// Pager is Tocsin's receiver as Alertmanager sees it: address and files are
+// those on Alertmanager's machine, so they are not looked for on this one.
+type Pager struct {
+	WebhookURL string `yaml:"webhook_url"`
+	CAFile     string `yaml:"ca_file"`
+	CertFile   string `yaml:"cert_file"`
+	KeyFile    string `yaml:"key_file"`
+}
+
+// Injector makes faults in the target. Without a kind there is none.
+type Injector struct {
+	Kind   string `yaml:"kind"`
+	Socket string `yaml:"socket"`
+}
+
+// InjectorLab is the control socket of the lab.
+const InjectorLab = "lab"
+
+// Roots returns the certificates to trust, nil for those of the machine.
+func (t *Target) Roots() (*x509.CertPool, error) {
+	if t.TLS.CAFile == "" {
+		return nil, nil
+	}
+	data, err := os.ReadFile(t.TLS.CAFile)
+	if err != nil {
+		return nil, fmt.Errorf("read certificate authority: %w", err)
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(data) {
+		return nil, fmt.Errorf("certificate authority %s holds no PEM certificate", t.TLS.CAFile)
+	}
+	return pool, nil
+}
+
+// TLSConfig returns the client side of TLS to the target.
+func (t *Target) TLSConfig() (*tls.Config, error) {
+	roots, err := t.Roots()
+	if err != nil {
+		return nil, err
+	}
+	return &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}, nil
+}
+
+// ReadSecret reads a secret file and drops the line end that editors add.
+func ReadSecret(path string) (string, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return "", fmt.Errorf("read secret: %w", err)
+	}
+	secret := strings.TrimRight(string(data), "\r\n")
+	if secret == "" {
+		return "", fmt.Errorf("secret file %s is empty", path)
+	}
+	return secret, nil
+}
