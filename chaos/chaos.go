@@ -5,8 +5,17 @@ package chaos
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"time"
 )
+
+// ErrHeld says that another fault is in force at one of the targets: one
+// experiment at a time.
+var ErrHeld = errors.New("another fault is in force at a target")
+
+// ErrNoFault says that the injector knows no fault of that id.
+var ErrNoFault = errors.New("no such fault")
 
 // Kind names what a fault does.
 type Kind string
@@ -28,6 +37,19 @@ type Fault struct {
 	Component string `json:"component,omitempty"`
 }
 
+// String renders the fault for people, such as "kill of postgres in zone a".
+func (f Fault) String() string {
+	switch {
+	case f.Zone == "" && f.Component == "":
+		return string(f.Kind)
+	case f.Component == "":
+		return fmt.Sprintf("%s of zone %s", f.Kind, f.Zone)
+	case f.Zone == "":
+		return fmt.Sprintf("%s of %s", f.Kind, f.Component)
+	}
+	return fmt.Sprintf("%s of %s in zone %s", f.Kind, f.Component, f.Zone)
+}
+
 // Injection is a fault that an injector has put in force.
 type Injection struct {
 	ID       string        `json:"id"`
@@ -47,6 +69,12 @@ type State string
 const (
 	InForce  State = "in-force"
 	Reverted State = "reverted"
+)
+
+// Who ended an injection.
+const (
+	EndedByHolder = "holder"
+	EndedByLease  = "lease"
 )
 
 // Injector makes faults in one world. Every fault has a lease: it ends by itself
