@@ -1,0 +1,7 @@
+// Package compare owns the judgement of two pictures of the same page: how many
+// pixels a person would see as changed, and where. It needs no browser and
+// touches no disk; what a difference means is decided by its caller.
+//
+// The colour metric and the anti-aliasing detector follow mapbox/pixelmatch
+// 7.2.0, count for count, so that figures can be held against the field's own.
+package compare
