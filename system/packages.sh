@@ -27,6 +27,9 @@ readonly POLICY_SAVED=/usr/sbin/policy-rc.d.before-tocsin
 readonly POLICY_MARK="tocsin-packages: no service starts during this installation"
 readonly NO_CLUSTER=/etc/postgresql-common/createcluster.d/tocsin-no-cluster.conf
 readonly LOCK=/run/lock/tocsin-packages.lock
+# What the machine looked like before. It is there only while an installation
+# runs, and after one that was killed: the next run then tidies up.
+readonly STATE=/var/lib/tocsin-packages
 
 say() { printf 'packages: %s\n' "$*"; }
 die() {
@@ -62,8 +65,10 @@ enabled() {
 		-type l -print 2>/dev/null | sort
 }
 
+# installed_packages leaves out the half-installed: those are the leftovers of
+# an installation that was interrupted, so what they enable is new.
 installed_packages() {
-	dpkg-query -W -f='${db:Status-Abbrev} ${Package}\n' | sed -n 's/^i[^n]. *//p' | sort
+	dpkg-query -W -f='${db:Status-Abbrev} ${Package}\n' | sed -n 's/^ii *//p' | sort
 }
 
 # owner prints the package that a unit or init script belongs to. On a machine
@@ -93,24 +98,22 @@ disable_new() {
 		# On a machine without an init system a dependency may bring systemd; its
 		# own consoles and mounts are not services of ours.
 		[[ -n $package && $package != systemd ]] || continue
-		grep -qxF "$package" "$state/packages.before" && continue
+		grep -qxF "$package" "$STATE/packages.before" && continue
 		case $link in
 		/etc/rc*) update-rc.d "$name" disable >/dev/null ;;
-		*) deb-systemd-helper disable "$name" >/dev/null ;;
+		*) DPKG_MAINTSCRIPT_PACKAGE=$package deb-systemd-helper disable "$name" >/dev/null ;;
 		esac
-		printf '%s\n' "${name%.service}" >>"$state/disabled"
-	done < <(comm -13 "$state/enabled.before" <(enabled))
-	if [[ -s $state/disabled ]]; then
-		say "kept from starting at boot: $(sort -u "$state/disabled" | paste -sd' ')"
+		printf '%s\n' "${name%.service}" >>"$STATE/disabled"
+	done < <(comm -13 "$STATE/enabled.before" <(enabled))
+	if [[ -s $STATE/disabled ]]; then
+		say "kept from starting at boot: $(sort -u "$STATE/disabled" | paste -sd' ')"
 	fi
 }
 
+ours() { grep -qsF "$POLICY_MARK" "$1"; }
+
 deny_starts() {
-	# A killed installation may have left our policy behind.
-	if [[ -e $POLICY ]] && grep -qF "$POLICY_MARK" "$POLICY"; then
-		allow_starts
-	fi
-	if [[ -e $POLICY || -L $POLICY ]]; then
+	if [[ -e $POLICY || -L $POLICY ]] && ! ours "$POLICY"; then
 		mv "$POLICY" "$POLICY_SAVED"
 	fi
 	printf '#!/bin/sh\n# %s\nexit 101\n' "$POLICY_MARK" >"$POLICY"
@@ -122,7 +125,10 @@ deny_starts() {
 }
 
 allow_starts() {
-	rm -f "$POLICY" "$NO_CLUSTER"
+	rm -f "$NO_CLUSTER"
+	if ours "$POLICY"; then
+		rm -f "$POLICY"
+	fi
 	if [[ -e $POLICY_SAVED || -L $POLICY_SAVED ]]; then
 		mv "$POLICY_SAVED" "$POLICY"
 	fi
@@ -134,7 +140,7 @@ restore() {
 	trap - EXIT INT TERM HUP
 	disable_new || status=1
 	allow_starts || status=1
-	rm -rf "$state"
+	rm -rf "$STATE"
 	if ((status != 0)); then
 		say "not finished (exit $status); the machine's service settings are restored. Run this again." >&2
 	fi
@@ -145,18 +151,32 @@ install_packages() {
 	exec 9>"$LOCK"
 	flock --nonblock 9 || die "another installation of these packages is running ($LOCK)"
 
-	state=$(mktemp -d)
-	enabled >"$state/enabled.before"
-	installed_packages >"$state/packages.before"
+	local unfinished=0
+	if [[ -d $STATE ]]; then
+		unfinished=1
+	else
+		# Moved into place whole: a half-written snapshot would call the
+		# machine's own services new.
+		rm -rf "$STATE.new"
+		mkdir -p "$STATE.new"
+		enabled >"$STATE.new/enabled.before"
+		installed_packages >"$STATE.new/packages.before"
+		mv "$STATE.new" "$STATE"
+	fi
 	trap restore EXIT
 	trap 'exit 130' INT
 	trap 'exit 143' TERM HUP
 	deny_starts
 
 	# 9>&-: a process that outlives apt must not hold the lock.
-	apt-get update -q 9>&-
-	DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1 \
+	export DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1
+	if ((unfinished)); then
+		dpkg --configure -a 9>&-
+	fi
+	if (($# > 0)); then
+		apt-get update -q 9>&-
 		apt-get install -y -q --no-install-recommends "$@" 9>&-
+	fi
 }
 
 main() {
@@ -173,18 +193,22 @@ main() {
 
 	local wanted=()
 	mapfile -t wanted < <(missing)
-	if ((${#wanted[@]} == 0)); then
+	if ((${#wanted[@]} == 0)) && [[ ! -d $STATE ]]; then
 		say "nothing is missing"
 		return
 	fi
 	if [[ ${1:-} == --check ]]; then
-		say "missing: ${wanted[*]}"
+		say "missing: ${wanted[*]:-the end of an installation that was killed}"
 		say "install with: system/packages.sh (or make deps)"
 		return 1
 	fi
 	require_debian_12
 
-	if [[ ${1:-} != --announced ]]; then
+	if [[ ${1:-} == --announced ]]; then
+		:
+	elif ((${#wanted[@]} == 0)); then
+		say "an earlier installation was killed; finishing it and restoring the service settings"
+	else
 		say "installing ${#wanted[@]} Debian packages and what they depend on: ${wanted[*]}"
 		say "no service of theirs will run now or start at boot"
 	fi

@@ -1,0 +1,92 @@
+# One entry point for people and for CI. `make help` lists the targets.
+
+SHELL       := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+MAKEFLAGS += --no-builtin-rules
+
+# Cron jobs and CI runners start shells that know neither; Go needs both.
+ifeq ($(strip $(HOME)),)
+export HOME := $(shell getent passwd "$$(id -u)" | cut -d: -f6)
+endif
+export PATH := $(PATH):/usr/local/go/bin
+
+# Without VCS stamps: git refuses to describe a checkout that another user owns,
+# and the build would fail with it.
+BUILD   := go build -trimpath -buildvcs=false
+
+# The race detector doubles a test's time. These packages share memory between
+# goroutines; the rest are values and functions over them.
+RACE    := ./alerts/... ./chaos/... ./internal/telemetry/... ./probes/schedule/... ./system/hsm/... ./system/lab/...
+FUZZTIME ?= 20s
+
+.PHONY: help
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-zA-Z0-9_\/.-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+
+.PHONY: demo
+demo: deps build bin/k6 ## Start the lab and Tocsin, kill a zone under load, print the verdict
+	@scenarios/demo.sh up
+
+.PHONY: down
+down: ## End what `make demo` started
+	@scenarios/demo.sh down
+
+.PHONY: deps
+deps: ## Install missing Debian packages; leaves no service running
+	@system/packages.sh
+
+
+.PHONY: build
+build: bin/tocsin bin/lab bin/identity ## Build the three programs into bin/
+
+.PHONY: bin/tocsin bin/lab bin/identity
+bin/tocsin bin/lab bin/identity: bin/%:
+	$(BUILD) -o $@ ./cmd/$*
+
+# k6 and the linter are programs we run, never libraries we link: each has a
+# module graph of its own, so neither can move a version of ours.
+bin/k6: scenarios/load/k6.mod scenarios/load/k6.sum
+	$(BUILD) -modfile=scenarios/load/k6.mod -o $@ go.k6.io/k6
+	@touch $@
+
+bin/golangci-lint: .ci/lint.mod .ci/lint.sum
+	$(BUILD) -modfile=.ci/lint.mod -o $@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+	@touch $@
+
+
+.PHONY: test
+test: deps build bin/k6 test-unit test-e2e ## Run every test, the lab included
+
+.PHONY: test-unit
+test-unit: ## Run the tests of every package
+	go test -race $(RACE)
+	go test $$(go list ./... | grep -vxFf <(go list $(RACE)))
+
+.PHONY: test-e2e
+test-e2e: build bin/k6 ## Run the whole story against a real lab
+	go test -count=1 -tags e2e -timeout 20m -v ./scenarios/e2e/...
+
+.PHONY: lint
+lint: bin/golangci-lint ## Check style and the boundaries between packages
+	bin/golangci-lint run
+
+.PHONY: bench
+bench: ## Run every benchmark
+	go test -run '^$$' -bench . -benchmem $$(go list ./...)
+
+.PHONY: fuzz
+fuzz: ## Fuzz every parser of outside input for FUZZTIME each (default 20s)
+	@grep -rlE '^func Fuzz' --include='*_test.go' . | sort | while read -r file; do \
+	  for name in $$(sed -nE 's/^func (Fuzz[A-Za-z0-9_]*)\(.*/\1/p' "$$file"); do \
+	    echo "fuzz $$(dirname "$$file") $$name for $(FUZZTIME)"; \
+	    go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) "$$(dirname "$$file")"; \
+	  done; \
+	done
+
+.PHONY: clean
+clean: ## Remove bin/; run `make down` first
+	rm -rf bin
