@@ -20,7 +20,9 @@ const (
 
 // reader takes k6's output apart: lines of logins, and messages of k6 itself.
 type reader struct {
-	observe         func(load.Login)
+	observe func(load.Login)
+	// abort ends the load: a script that throws measures nothing.
+	abort           func()
 	logins          int
 	unreadable      int
 	firstUnreadable error
@@ -72,6 +74,7 @@ func (r *reader) line(text []byte) {
 	if errors.Is(err, load.ErrScript) {
 		if r.scriptError == nil {
 			r.scriptError = err
+			r.abort()
 		}
 		return
 	}

@@ -71,13 +71,13 @@ func (r *Runner) Run(ctx context.Context, plan load.Plan, observe func(load.Logi
 	if err != nil {
 		return load.End{}, err
 	}
+	if read.scriptError != nil {
+		return load.End{}, fmt.Errorf("run load: %w", read.scriptError)
+	}
 	stopped := ctx.Err() != nil
 	usable, meaning := explain(exit, stopped)
 	if !usable {
 		return load.End{}, fmt.Errorf("run load: %s (exit code %d)%s", meaning, exit, read.lastWords())
-	}
-	if read.scriptError != nil {
-		return load.End{}, fmt.Errorf("run load: %w", read.scriptError)
 	}
 	return conclude(summaryFile, read, exit, stopped)
 }
@@ -90,7 +90,9 @@ func (r *Runner) execute(ctx context.Context, folder, settingsFile string, obser
 		return nil, 0, fmt.Errorf("make pipe for k6: %w", err)
 	}
 	defer lines.Close()
-	command := r.command(ctx, folder, settingsFile)
+	running, abort := context.WithCancel(ctx)
+	defer abort()
+	command := r.command(running, folder, settingsFile)
 	command.Stderr = input
 	command.Stdout = io.Discard
 	if err := command.Start(); err != nil {
@@ -99,14 +101,14 @@ func (r *Runner) execute(ctx context.Context, folder, settingsFile string, obser
 	if err := input.Close(); err != nil {
 		return nil, 0, errors.Join(fmt.Errorf("close pipe of k6: %w", err), command.Cancel(), command.Wait())
 	}
-	read := &reader{observe: observe}
+	read := &reader{observe: observe, abort: abort}
 	readErr := read.all(lines)
 	waitErr := command.Wait()
 	if readErr != nil {
 		return nil, 0, fmt.Errorf("read lines of k6: %w", readErr)
 	}
 	var exit *exec.ExitError
-	if waitErr != nil && !errors.As(waitErr, &exit) && ctx.Err() == nil {
+	if waitErr != nil && !errors.As(waitErr, &exit) && running.Err() == nil {
 		return nil, 0, fmt.Errorf("wait for k6: %w", waitErr)
 	}
 	return read, command.ProcessState.ExitCode(), nil
