@@ -1,0 +1,68 @@
+package capture
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+)
+
+// ErrNoBrowser is wrapped by errors about a machine without Chromium.
+var ErrNoBrowser = errors.New("no Chromium on this machine")
+
+// ErrUnsettled is wrapped by errors about a page that did not stand still.
+var ErrUnsettled = errors.New("page did not settle")
+
+// UnreachableError means that the page itself could not be fetched: its server
+// refused, did not answer, or showed a certificate that is not trusted. It is a
+// finding about the target; other errors of Capture are not.
+type UnreachableError struct {
+	URL string // without its query
+	Err error
+}
+
+func (e *UnreachableError) Error() string {
+	if e.Certificate() {
+		return fmt.Sprintf("certificate of %s is not trusted: %v", e.URL, e.cause())
+	}
+	return fmt.Sprintf("%s is unreachable: %v", e.URL, e.Err)
+}
+
+func (e *UnreachableError) Unwrap() error { return e.Err }
+
+// Certificate reports whether the server was there with a certificate that is
+// foreign, expired or made out to somebody else.
+func (e *UnreachableError) Certificate() bool {
+	var failed *tls.CertificateVerificationError
+	return errors.As(e.Err, &failed)
+}
+
+// cause drops the layers around what is wrong with the certificate.
+func (e *UnreachableError) cause() error {
+	var failed *tls.CertificateVerificationError
+	if !errors.As(e.Err, &failed) {
+		return e.Err
+	}
+	var unknown x509.UnknownAuthorityError
+	if errors.As(failed.Err, &unknown) {
+		return unknown
+	}
+	return failed.Err
+}
+
+// withoutQuery renders an address for people and files: a query may hold what
+// must not be stored.
+func withoutQuery(address *url.URL) string {
+	short := *address
+	short.RawQuery, short.Fragment, short.User = "", "", nil
+	return short.String()
+}
+
+func statusLine(status int) string {
+	if text := http.StatusText(status); text != "" {
+		return fmt.Sprintf("%d %s", status, text)
+	}
+	return fmt.Sprintf("%d", status)
+}

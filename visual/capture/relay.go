@@ -1,0 +1,140 @@
+package capture
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
+	"time"
+)
+
+// relay is the only way from Chromium to the network. It ends Chromium's TLS
+// with its own identity, the one key that this Chromium trusts beyond its
+// roots, and verifies each server in Go against the roots of the target.
+//
+// The obvious alternative, to hand the target's certificates to Chromium's
+// --ignore-certificate-errors-spki-list, is weaker than it looks: Chromium then
+// ignores every error of a chain in which a listed key occurs, so a foreign
+// server that appends the public certificate of the authority is trusted, and
+// so is an expired certificate. Behind a balancer each gateway has a key of its
+// own, too.
+type relay struct {
+	identity  identity
+	listener  net.Listener
+	tunnels   tunnelListener
+	outer     *http.Server
+	inner     *http.Server
+	transport *http.Transport
+	traffic   traffic
+	served    chan error
+}
+
+// startRelay listens on a loopback port. mark puts headers on each request.
+func startRelay(roots *x509.CertPool, mark func(http.Header)) (*relay, error) {
+	identity, err := newIdentity(time.Now())
+	if err != nil {
+		return nil, err
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, fmt.Errorf("listen for Chromium: %w", err)
+	}
+	r := &relay{
+		identity: identity,
+		listener: listener,
+		tunnels:  tunnelListener{accepted: make(chan net.Conn), closed: make(chan struct{}), addr: listener.Addr()},
+		transport: &http.Transport{
+			Proxy:                 http.ProxyFromEnvironment,
+			TLSClientConfig:       &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
+			DialContext:           (&net.Dialer{Timeout: 10 * time.Second}).DialContext,
+			TLSHandshakeTimeout:   10 * time.Second,
+			ResponseHeaderTimeout: 30 * time.Second,
+			IdleConnTimeout:       time.Minute,
+			ForceAttemptHTTP2:     true,
+			DisableCompression:    true,
+		},
+		served: make(chan error, 2),
+	}
+	forward := r.forward(mark)
+	quiet := log.New(io.Discard, "", 0)
+	r.outer = &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
+		if request.Method == http.MethodConnect {
+			r.tunnel(w, request)
+			return
+		}
+		forward.ServeHTTP(w, request)
+	}), ErrorLog: quiet, ReadHeaderTimeout: time.Minute}
+	r.inner = &http.Server{Handler: forward, ErrorLog: quiet, ReadHeaderTimeout: time.Minute,
+		ConnContext: func(ctx context.Context, conn net.Conn) context.Context {
+			if tunneled, ok := conn.(*tunnelConn); ok {
+				return context.WithValue(ctx, authorityKey{}, tunneled.authority)
+			}
+			return ctx
+		}}
+	go func() { r.served <- r.outer.Serve(listener) }()
+	go func() { r.served <- r.inner.Serve(&r.tunnels) }()
+	return r, nil
+}
+
+func (r *relay) address() string { return r.listener.Addr().String() }
+
+// close ends all connections and waits for the two servers.
+func (r *relay) close() error {
+	err := errors.Join(r.outer.Close(), r.inner.Close())
+	for range 2 {
+		if served := <-r.served; !errors.Is(served, http.ErrServerClosed) {
+			err = errors.Join(err, served)
+		}
+	}
+	r.transport.CloseIdleConnections()
+	if err != nil {
+		return fmt.Errorf("close relay: %w", err)
+	}
+	return nil
+}
+
+// forward passes a request on to the server that Chromium meant.
+func (r *relay) forward(mark func(http.Header)) http.Handler {
+	proxy := &httputil.ReverseProxy{
+		Transport:     r.transport,
+		FlushInterval: -1,
+		ErrorLog:      log.New(io.Discard, "", 0),
+		Rewrite: func(request *httputil.ProxyRequest) {
+			request.Out.URL = destination(request.In)
+			request.Out.Host = request.In.Host
+			mark(request.Out.Header)
+		},
+		ModifyResponse: func(response *http.Response) error {
+			r.traffic.answered(exchangeOf(response.Request), response.StatusCode)
+			return nil
+		},
+		ErrorHandler: func(w http.ResponseWriter, request *http.Request, err error) {
+			r.traffic.failed(exchangeOf(request), err)
+			http.Error(w, "tocsin could not reach this server", http.StatusBadGateway)
+		},
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
+		exchange, done := r.traffic.begin(request)
+		defer done()
+		proxy.ServeHTTP(w, request.WithContext(context.WithValue(request.Context(), exchangeKey{}, exchange)))
+	})
+}
+
+// destination is the address Chromium asked for: absolute in plain HTTP to a
+// proxy, and the authority of the CONNECT inside a tunnel.
+func destination(request *http.Request) *url.URL {
+	address := *request.URL
+	if authority, ok := request.Context().Value(authorityKey{}).(string); ok {
+		address.Scheme, address.Host = "https", authority
+	}
+	return &address
+}
+
+type authorityKey struct{}
