@@ -29,7 +29,7 @@ type Supervisor struct {
 	current  *process
 	started  time.Time
 	restarts int
-	held     bool
+	holds    map[string]bool // who keeps the pod dead
 	frozen   bool
 	changed  chan struct{} // closed and replaced whenever the fields above change
 }
@@ -46,7 +46,7 @@ type Status struct {
 
 // Supervise makes a supervisor; Run starts the pod.
 func Supervise(spec Spec, log *slog.Logger) *Supervisor {
-	return &Supervisor{spec: spec, log: log.With("pod", spec.Name), changed: make(chan struct{})}
+	return &Supervisor{spec: spec, log: log.With("pod", spec.Name), holds: map[string]bool{}, changed: make(chan struct{})}
 }
 
 // Run keeps the pod running until ctx ends, and then ends the pod.
@@ -116,7 +116,7 @@ func (s *Supervisor) attend(ctx context.Context, running *process) {
 func (s *Supervisor) awaitRelease(ctx context.Context) bool {
 	for {
 		s.mu.Lock()
-		held, changed := s.held, s.changed
+		held, changed := len(s.holds) > 0, s.changed
 		s.mu.Unlock()
 		if !held {
 			return true
@@ -129,17 +129,18 @@ func (s *Supervisor) awaitRelease(ctx context.Context) bool {
 	}
 }
 
-// Hold kills the pod and keeps it dead until Release.
-func (s *Supervisor) Hold() {
-	s.update(func() { s.held = true })
+// Hold kills the pod and keeps it dead until everybody who holds it has
+// released it.
+func (s *Supervisor) Hold(by string) {
+	s.update(func() { s.holds[by] = true })
 	s.Kill()
 }
 
-// Release ends Hold and waits until the pod has been started again. It tells
-// nothing of whether the component is ready.
-func (s *Supervisor) Release(ctx context.Context) error {
-	s.update(func() { s.held = false })
-	return s.await(ctx, "start", func() bool { return s.current != nil })
+// Release ends a Hold and, where it was the last, waits until the pod has been
+// started again. It tells nothing of whether the component is ready.
+func (s *Supervisor) Release(ctx context.Context, by string) error {
+	s.update(func() { delete(s.holds, by) })
+	return s.await(ctx, "start", func() bool { return s.current != nil || len(s.holds) > 0 })
 }
 
 // Kill ends the pod's processes now; unless held, it is restarted with back-off.
@@ -194,7 +195,7 @@ func (s *Supervisor) Thaw() error {
 func (s *Supervisor) Status() Status {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	status := Status{Held: s.held, Frozen: s.frozen, Restarts: s.restarts, Started: s.started}
+	status := Status{Held: len(s.holds) > 0, Frozen: s.frozen, Restarts: s.restarts, Started: s.started}
 	if s.current != nil {
 		status.Running, status.PID = true, s.current.pid()
 	}
@@ -210,7 +211,7 @@ func (s *Supervisor) process() *process {
 func (s *Supervisor) isHeld() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.held
+	return len(s.holds) > 0
 }
 
 func (s *Supervisor) update(change func()) {
