@@ -15,7 +15,7 @@ readonly PACKAGES=(
 	haproxy                        # gateways and edge
 	redis-server redis-sentinel    # login transactions
 	etcd-server etcd-client        # codes, and Patroni's consensus
-	patroni python3-etcd python3-psycopg2 postgresql-15
+	patroni python3-etcd python3-idna python3-psycopg2 postgresql-15
 	softhsm2                       # the HSM nodes, through PKCS#11
 	prometheus prometheus-alertmanager
 	chromium fonts-dejavu-core     # visual checks
