@@ -24,6 +24,7 @@ export class Attempts {
     this.errors = [];
     this.total = 0;
     this.steps = {};
+    this.acknowledged = {};
     this.last = '';
   }
 

@@ -11,7 +11,8 @@ const maxHops = 20;
 export async function journey(client, attempts, person) {
   for (;;) {
     try {
-      return await once(client, attempts, person);
+      await once(client, attempts, person);
+      return;
     } catch (problem) {
       if (!(problem instanceof Restart)) {
         throw problem;
@@ -27,15 +28,14 @@ async function once(client, attempts, person) {
   const acked = Date.now();
   const code = codeOf(attempts, back, begun, client.config);
   const tokens = await redeem(client, attempts, code, begun);
-  const redeemed = Date.now();
-  userinfo(client.config, attempts, tokens.access_token);
-  return {
+  attempts.acknowledged = {
     grant_id: tokens.grant_id || '',
     grant_acked_at: acked,
     code: code,
     code_verifier: begun.verifier,
-    code_redeemed_at: redeemed,
+    code_redeemed_at: Date.now(),
   };
+  userinfo(client.config, attempts, tokens.access_token);
 }
 
 // walk goes through redirects and forms until the browser is sent back to the
