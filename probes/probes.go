@@ -27,13 +27,25 @@ type Phases struct {
 	Transfer  *float64 `json:"transfer,omitempty"`
 }
 
-// Step is one named, timed part of a run.
+// Hop is one HTTP exchange of a step. URL has no query: queries carry codes.
+type Hop struct {
+	Method string  `json:"method"`
+	URL    string  `json:"url"`
+	Status int     `json:"status,omitempty"`
+	MS     float64 `json:"ms"`
+	Phases Phases  `json:"phases"`
+}
+
+// Step is one named, timed part of a run. Its phases are those of its hops
+// added up; a connection that is used again adds nothing to DNS, connect and
+// TLS. Status is that of the last hop.
 type Step struct {
 	Name   string  `json:"name"`
 	MS     float64 `json:"ms"`
 	Phases Phases  `json:"phases"`
 	Status int     `json:"status,omitempty"`
 	Error  string  `json:"error,omitempty"`
+	Hops   []Hop   `json:"hops,omitempty"`
 }
 
 // Result is what one run of a probe found.
@@ -47,5 +59,34 @@ type Result struct {
 	FailedStep string          `json:"failed_step"`
 	Started    time.Time       `json:"started"`
 	MS         float64         `json:"ms"`
-	Steps      []Step          `json:"steps"`
+	// Attempts is how many times the whole journey was tried. Steps are those
+	// of the last attempt.
+	Attempts int    `json:"attempts"`
+	Steps    []Step `json:"steps"`
+	// CertExpiry is the earliest expiry in the certificate chains seen.
+	CertExpiry time.Time `json:"cert_expiry,omitzero"`
+	// Intended is when the schedule wanted the run to start, and LatencyMS
+	// counts from then. A run without a schedule has neither.
+	Intended  time.Time `json:"intended,omitzero"`
+	LatencyMS float64   `json:"latency_ms,omitempty"`
+}
+
+// Add adds the phases of one more hop. What neither reached stays absent.
+func (p *Phases) Add(hop Phases) {
+	p.DNS = sum(p.DNS, hop.DNS)
+	p.Connect = sum(p.Connect, hop.Connect)
+	p.TLS = sum(p.TLS, hop.TLS)
+	p.FirstByte = sum(p.FirstByte, hop.FirstByte)
+	p.Transfer = sum(p.Transfer, hop.Transfer)
+}
+
+func sum(a, b *float64) *float64 {
+	if a == nil {
+		return b
+	}
+	if b == nil {
+		return a
+	}
+	total := *a + *b
+	return &total
 }

@@ -1,0 +1,208 @@
+package exchange
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// Kind says what a failure means for the verdict.
+type Kind int
+
+const (
+	// Broken is a promise the target broke: fail, and trying again is no use.
+	Broken Kind = iota
+	// Infrastructure is a failure an honest system may have for a moment:
+	// no connection, no answer, 429 or 5xx. Trying again may help.
+	Infrastructure
+	// Own is a fault of ours or of this machine: unknown.
+	Own
+)
+
+// Failure is why a step went wrong, in words for the person on call.
+type Failure struct {
+	Kind   Kind
+	Reason string
+	// RetryAfter is what the target asked for; 0 when it did not.
+	RetryAfter time.Duration
+	Err        error
+	// CertificateTime is set when a certificate was refused because of the
+	// time: then the local clock may be what is wrong.
+	CertificateTime *x509.Certificate
+}
+
+func (f *Failure) Error() string { return f.Reason }
+
+func (f *Failure) Unwrap() error { return f.Err }
+
+// Brokenf is a broken promise of the target.
+func Brokenf(format string, values ...any) *Failure {
+	return &Failure{Kind: Broken, Reason: fmt.Sprintf(format, values...)}
+}
+
+// Ownf is a fault of ours.
+func Ownf(err error, format string, values ...any) *Failure {
+	return &Failure{Kind: Own, Reason: fmt.Sprintf(format, values...), Err: err}
+}
+
+// Unexpected is the failure of an answer whose status is not what was wanted.
+// 429 and 5xx are honest answers of a system in trouble; any other is wrong.
+func Unexpected(reply *Reply, detail string) *Failure {
+	text := fmt.Sprintf("%s answered %d %s", withoutQuery(reply.URL), reply.Status, http.StatusText(reply.Status))
+	if detail != "" {
+		text += ": " + detail
+	}
+	failure := &Failure{Kind: Broken, Reason: text}
+	if reply.Status == http.StatusTooManyRequests || reply.Status >= 500 {
+		failure.Kind = Infrastructure
+		if wait, err := time.ParseDuration(reply.Header.Get("Retry-After") + "s"); err == nil && wait > 0 {
+			failure.RetryAfter = wait
+		}
+	}
+	return failure
+}
+
+// explain turns a transport error into a failure. Outer is the context of the
+// run, without the timeout of the exchange: when it has ended, we ended it.
+func (c *Client) explain(outer context.Context, address *url.URL, watch *stopwatch, err error) *Failure {
+	var failure *Failure
+	if errors.As(err, &failure) {
+		return failure
+	}
+	if cause := context.Cause(outer); cause != nil {
+		if errors.As(cause, &failure) {
+			return failure
+		}
+		return Ownf(err, "the run was stopped from our side before %s answered", address.Host)
+	}
+	if failure := c.explainTLS(address, err); failure != nil {
+		failure.Err = err
+		return failure
+	}
+	return &Failure{Kind: Infrastructure, Err: err, Reason: c.explainNetwork(address, watch, err)}
+}
+
+func (c *Client) explainNetwork(address *url.URL, watch *stopwatch, err error) string {
+	host := address.Host
+	var dns *net.DNSError
+	switch {
+	case errors.As(err, &dns) && dns.IsNotFound:
+		return fmt.Sprintf("the name %s does not exist (DNS)", address.Hostname())
+	case errors.As(err, &dns):
+		return fmt.Sprintf("the name %s could not be resolved: %s", address.Hostname(), dns.Err)
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return fmt.Sprintf("nothing listens at %s (connection refused)", host)
+	case errors.Is(err, syscall.ENETUNREACH), errors.Is(err, syscall.EHOSTUNREACH):
+		return fmt.Sprintf("there is no route to %s", host)
+	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+		return fmt.Sprintf("%s cut the connection during %s (reset)", host, watch.inProgress())
+	case timedOut(err):
+		return fmt.Sprintf("no answer from %s within %s (while %s)", host, c.cfg.Timeout, watch.inProgress())
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return fmt.Sprintf("%s closed the connection during %s", host, watch.inProgress())
+	}
+	var wrapped *url.Error
+	if errors.As(err, &wrapped) {
+		err = wrapped.Err
+	}
+	return fmt.Sprintf("%s: %v", withoutQuery(address), err)
+}
+
+func timedOut(err error) bool {
+	var timeout net.Error
+	return errors.Is(err, context.DeadlineExceeded) || errors.As(err, &timeout) && timeout.Timeout()
+}
+
+// explainTLS returns nil when err is not about TLS. A wrong certificate does
+// not mend itself, so trying again would only hide it behind another server.
+func (c *Client) explainTLS(address *url.URL, err error) *Failure {
+	var foreign x509.UnknownAuthorityError
+	if errors.As(err, &foreign) {
+		return Brokenf("TLS: the certificate of %s is foreign: it is signed by %s, which this target does not trust%s",
+			address.Host, issuerOf(foreign.Cert), named(foreign.Cert))
+	}
+	var invalid x509.CertificateInvalidError
+	if errors.As(err, &invalid) {
+		return c.explainInvalid(address, invalid)
+	}
+	var wrongName x509.HostnameError
+	if errors.As(err, &wrongName) {
+		return Brokenf("TLS: the certificate of %s is for another name%s", address.Host, named(wrongName.Certificate))
+	}
+	var alert tls.AlertError
+	var record tls.RecordHeaderError
+	if errors.As(err, &record) {
+		return Brokenf("TLS: %s does not speak TLS", address.Host)
+	}
+	if errors.As(err, &alert) {
+		return Brokenf("TLS: %s refused the handshake: %v", address.Host, alert)
+	}
+	var verification *tls.CertificateVerificationError
+	if errors.As(err, &verification) {
+		return Brokenf("TLS: the certificate of %s cannot be trusted: %v", address.Host, verification.Err)
+	}
+	return nil
+}
+
+func (c *Client) explainInvalid(address *url.URL, invalid x509.CertificateInvalidError) *Failure {
+	certificate := invalid.Cert
+	if invalid.Reason != x509.Expired {
+		return Brokenf("TLS: the certificate of %s is not valid: %v%s", address.Host, invalid, named(certificate))
+	}
+	now := c.cfg.Now()
+	var failure *Failure
+	if now.Before(certificate.NotBefore) {
+		failure = Brokenf("TLS: the certificate of %s is not valid before %s, in %s%s", address.Host,
+			certificate.NotBefore.UTC().Format(time.RFC3339), roundAge(certificate.NotBefore.Sub(now)), named(certificate))
+	} else {
+		failure = Brokenf("TLS: the certificate of %s expired at %s, %s ago%s", address.Host,
+			certificate.NotAfter.UTC().Format(time.RFC3339), roundAge(now.Sub(certificate.NotAfter)), named(certificate))
+	}
+	failure.CertificateTime = certificate
+	return failure
+}
+
+func issuerOf(certificate *x509.Certificate) string {
+	if certificate == nil {
+		return "an unknown authority"
+	}
+	if certificate.Issuer.String() == certificate.Subject.String() {
+		return "itself"
+	}
+	return fmt.Sprintf("%q", certificate.Issuer.String())
+}
+
+// named lists whom a certificate is for.
+func named(certificate *x509.Certificate) string {
+	if certificate == nil {
+		return ""
+	}
+	names := append([]string(nil), certificate.DNSNames...)
+	for _, address := range certificate.IPAddresses {
+		names = append(names, address.String())
+	}
+	if len(names) == 0 {
+		return fmt.Sprintf(" (subject %q)", certificate.Subject.String())
+	}
+	const most = 6
+	if len(names) > most {
+		names = append(names[:most], "…")
+	}
+	return fmt.Sprintf(" (subject %q, names %s)", certificate.Subject.String(), strings.Join(names, ", "))
+}
+
+func roundAge(d time.Duration) string {
+	if d >= 48*time.Hour {
+		return fmt.Sprintf("%d days", int(d.Hours()/24))
+	}
+	return d.Round(time.Second).String()
+}

@@ -1,0 +1,104 @@
+package exchange
+
+import (
+	"context"
+	"crypto/tls"
+	"net/http/httptrace"
+	"sync"
+	"time"
+
+	"tocsin/probes"
+)
+
+// stopwatch times the phases of one exchange. The hooks of httptrace run on
+// goroutines of the transport, and may run after the exchange has ended: the
+// lock makes that harmless.
+type stopwatch struct {
+	mu      sync.Mutex
+	started time.Time
+	ended   time.Time
+	phases  probes.Phases
+
+	dns, connect, tls, sent, firstByte time.Time
+	// doing is the phase in progress, in words, for the reason of a timeout.
+	doing string
+}
+
+func newStopwatch() *stopwatch {
+	return &stopwatch{started: time.Now(), doing: "connecting"}
+}
+
+func (s *stopwatch) trace(ctx context.Context) context.Context {
+	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		DNSStart: func(httptrace.DNSStartInfo) { s.begin(&s.dns, "resolving its name") },
+		DNSDone:  func(httptrace.DNSDoneInfo) { s.end(s.dns, &s.phases.DNS) },
+		// With several addresses several connections race; the first start and
+		// the last end are what a person waited for.
+		ConnectStart:         func(string, string) { s.begin(&s.connect, "connecting") },
+		ConnectDone:          func(_, _ string, err error) { s.endUnless(err, s.connect, &s.phases.Connect) },
+		TLSHandshakeStart:    func() { s.begin(&s.tls, "the TLS handshake") },
+		TLSHandshakeDone:     func(_ tls.ConnectionState, err error) { s.endUnless(err, s.tls, &s.phases.TLS) },
+		WroteRequest:         func(httptrace.WroteRequestInfo) { s.begin(&s.sent, "waiting for the answer") },
+		GotFirstResponseByte: s.gotFirstByte,
+	})
+}
+
+func (s *stopwatch) begin(at *time.Time, doing string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if at.IsZero() {
+		*at = time.Now()
+	}
+	s.doing = doing
+}
+
+func (s *stopwatch) end(since time.Time, into **float64) { s.endUnless(nil, since, into) }
+
+func (s *stopwatch) endUnless(err error, since time.Time, into **float64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err == nil && !since.IsZero() {
+		*into = seconds(time.Since(since))
+	}
+}
+
+func (s *stopwatch) gotFirstByte() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.firstByte = time.Now()
+	s.doing = "reading the answer"
+	if !s.sent.IsZero() {
+		s.phases.FirstByte = seconds(s.firstByte.Sub(s.sent))
+	}
+}
+
+// done marks the last byte of the answer.
+func (s *stopwatch) done() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ended = time.Now()
+	if !s.firstByte.IsZero() {
+		s.phases.Transfer = seconds(s.ended.Sub(s.firstByte))
+	}
+}
+
+// read returns the milliseconds of the exchange and its phases.
+func (s *stopwatch) read() (float64, probes.Phases) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ended.IsZero() {
+		s.ended = time.Now()
+	}
+	return float64(s.ended.Sub(s.started).Microseconds()) / 1000, s.phases
+}
+
+func (s *stopwatch) inProgress() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.doing
+}
+
+func seconds(d time.Duration) *float64 {
+	value := d.Seconds()
+	return &value
+}

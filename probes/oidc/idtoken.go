@@ -1,0 +1,171 @@
+package oidc
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"crypto/sha512"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+	"github.com/go-jose/go-jose/v4/jwt"
+
+	"tocsin/probes/exchange"
+)
+
+// idClaims is what an ID token is checked by (OpenID Connect Core, section 2).
+type idClaims struct {
+	jwt.Claims
+	AuthorizedParty string `json:"azp"`
+	Nonce           string `json:"nonce"`
+	AccessTokenHash string `json:"at_hash"`
+}
+
+// signatures that a provider may use: asymmetric ones. The symmetric ones and
+// none would let anybody who knows the client secret, or nobody at all, sign.
+func signatures(announced []string) []jose.SignatureAlgorithm {
+	all := []jose.SignatureAlgorithm{
+		jose.ES256, jose.ES384, jose.ES512, jose.PS256, jose.PS384, jose.PS512,
+		jose.RS256, jose.RS384, jose.RS512, jose.EdDSA,
+	}
+	if len(announced) == 0 {
+		return all
+	}
+	return slices.DeleteFunc(all, func(algorithm jose.SignatureAlgorithm) bool {
+		return !slices.Contains(announced, string(algorithm))
+	})
+}
+
+// verifyIDToken checks the ID token as OpenID Connect Core, section 3.1.3.7,
+// says.
+func (j *journey) verifyIDToken(ctx context.Context) error {
+	payload, err := j.verify(ctx, j.tokens.IDToken, "ID token")
+	if err != nil {
+		return err
+	}
+	var claims idClaims
+	if err := json.Unmarshal(payload, &claims); err != nil {
+		return exchange.Brokenf("the claims of the ID token cannot be read: %v", err)
+	}
+	if err := j.checkParties(claims); err != nil {
+		return err
+	}
+	if err := j.checkTimes(claims); err != nil {
+		return err
+	}
+	if err := j.checkAccessTokenHash(claims); err != nil {
+		return err
+	}
+	j.subject = claims.Subject
+	return nil
+}
+
+// verify checks the signature of a token and returns what it says. A key that
+// is not in the set we read a moment ago may have been rotated in since.
+func (j *journey) verify(ctx context.Context, token, name string) ([]byte, error) {
+	signed, err := jose.ParseSignedCompact(token, signatures(j.provider.IDTokenAlgorithms))
+	if err != nil {
+		return nil, exchange.Brokenf("the %s cannot be read or is signed with an algorithm the provider does not announce: %v", name, err)
+	}
+	header := signed.Signatures[0].Protected
+	keys := j.keys.candidates(header.KeyID)
+	if len(keys) == 0 {
+		if err := j.readKeys(ctx); err != nil {
+			return nil, err
+		}
+		keys = j.keys.candidates(header.KeyID)
+	}
+	if len(keys) == 0 {
+		return nil, exchange.Brokenf("the %s is signed with the key %q, which the key set does not have", name, shorten(header.KeyID))
+	}
+	for _, key := range keys {
+		payload, err := signed.Verify(key)
+		if err == nil {
+			return payload, nil
+		}
+	}
+	return nil, exchange.Brokenf("the signature of the %s is wrong (%s, key %q)", name, header.Algorithm, shorten(header.KeyID))
+}
+
+// candidates are the keys that may have signed: the named one, or without a
+// name every one.
+func (k keySet) candidates(id string) []jose.JSONWebKey {
+	if id != "" {
+		return k.Key(id)
+	}
+	return k.Keys
+}
+
+func (j *journey) checkParties(claims idClaims) error {
+	client := j.cfg.Client.ID
+	switch {
+	case claims.Issuer != j.cfg.Issuer:
+		return exchange.Brokenf("wrong iss in the ID token: got %q, expected %q", shorten(claims.Issuer), j.cfg.Issuer)
+	case !claims.Audience.Contains(client):
+		return exchange.Brokenf("wrong aud in the ID token: got %q, expected %q", []string(claims.Audience), client)
+	case claims.AuthorizedParty != "" && claims.AuthorizedParty != client:
+		return exchange.Brokenf("wrong azp in the ID token: got %q, expected %q", shorten(claims.AuthorizedParty), client)
+	case claims.Nonce != j.flow.nonce:
+		return exchange.Brokenf("wrong nonce in the ID token: it was not issued for this login (got %q)", shorten(claims.Nonce))
+	case claims.Subject == "":
+		return exchange.Brokenf("the ID token does not say who logged in (no sub)")
+	}
+	return nil
+}
+
+func (j *journey) checkTimes(claims idClaims) error {
+	if claims.Expiry == nil || claims.IssuedAt == nil {
+		return exchange.Brokenf("the ID token lacks exp or iat")
+	}
+	now, skew := j.cfg.Now(), j.cfg.MaxSkew
+	expires, issued := claims.Expiry.Time(), claims.IssuedAt.Time()
+	switch {
+	case !now.Before(expires.Add(skew)):
+		return j.tokenTime(fmt.Sprintf("the ID token expired at %s, %s ago", clock(expires), now.Sub(expires).Round(time.Second)))
+	case issued.After(now.Add(skew)):
+		return j.tokenTime(fmt.Sprintf("the ID token is from the future: issued at %s, in %s", clock(issued), issued.Sub(now).Round(time.Second)))
+	case issued.Before(now.Add(-skew - j.cfg.AttemptTimeout)):
+		return j.tokenTime(fmt.Sprintf("the ID token is not fresh: issued at %s, %s ago", clock(issued), now.Sub(issued).Round(time.Second)))
+	case claims.NotBefore != nil && claims.NotBefore.Time().After(now.Add(skew)):
+		return j.tokenTime(fmt.Sprintf("the ID token is not valid before %s", clock(claims.NotBefore.Time())))
+	}
+	return nil
+}
+
+func clock(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+
+// checkAccessTokenHash binds the access token to the ID token (OpenID Connect
+// Core, section 3.1.3.6). The code flow may leave it out.
+func (j *journey) checkAccessTokenHash(claims idClaims) error {
+	if claims.AccessTokenHash == "" {
+		return nil
+	}
+	got, err := base64.RawURLEncoding.DecodeString(claims.AccessTokenHash)
+	if err != nil {
+		return exchange.Brokenf("at_hash of the ID token is not base64url: %v", err)
+	}
+	if !bytes.Equal(got, leftHalf(j.tokens.AccessToken, len(got))) {
+		return exchange.Brokenf("wrong at_hash: the access token does not belong to the ID token")
+	}
+	return nil
+}
+
+// leftHalf hashes text with the SHA-2 function whose left half has size bytes;
+// which function it is follows from the signature algorithm, and so does size.
+func leftHalf(text string, size int) []byte {
+	switch size {
+	case sha512.Size384 / 2:
+		sum := sha512.Sum384([]byte(text))
+		return sum[:size]
+	case sha512.Size / 2:
+		sum := sha512.Sum512([]byte(text))
+		return sum[:size]
+	default:
+		sum := sha256.Sum256([]byte(text))
+		return sum[:sha256.Size/2]
+	}
+}
