@@ -8,10 +8,6 @@ func (a *app) doctorCommand() *cobra.Command { return &cobra.Command{Use: "docto
 
 func (a *app) serveCommand() *cobra.Command { return &cobra.Command{Use: "serve"} }
 
-func (a *app) visualCommand() *cobra.Command { return &cobra.Command{Use: "visual"} }
-
-func (a *app) alertsCommand() *cobra.Command { return &cobra.Command{Use: "alerts"} }
-
 func (a *app) scenarioCommand() *cobra.Command { return &cobra.Command{Use: "scenario"} }
 
 func (a *app) loadCommand() *cobra.Command { return &cobra.Command{Use: "load"} }

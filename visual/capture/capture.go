@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"time"
 
 	"github.com/chromedp/cdproto/cdp"
@@ -39,7 +40,7 @@ type Request struct {
 
 // Shot is a picture of a settled page.
 type Shot struct {
-	// PNG is the picture.
+	// PNG is the picture; nil for an error status without a page.
 	PNG []byte
 	// URL is where the redirects ended, and Status its HTTP status.
 	URL    string
@@ -84,41 +85,51 @@ func (b *Browser) take(ctx context.Context, request Request) (*Shot, error) {
 		return nil, fmt.Errorf("prepare tab: %w", err)
 	}
 	response, err := chromedp.Run(ctx, chromedp.NavigateResponse(request.URL))
-	if err := b.navigated(ctx, request.URL, response, err); err != nil {
-		return nil, err
+	shot, err := b.navigated(ctx, request.URL, response, err)
+	if err != nil || shot.Status >= http.StatusBadRequest && response == nil {
+		return shot, err
 	}
 	settler := settler{traffic: &b.relay.traffic, masks: request.Masks}
-	picture, err := settler.settle(ctx)
-	if err != nil {
+	if shot.PNG, err = settler.settle(ctx); err != nil {
 		return nil, err
 	}
-	shot := &Shot{PNG: picture, URL: response.URL, Status: int(response.Status), Rounds: settler.rounds}
+	shot.Rounds = settler.rounds
 	shot.Documents, shot.Broken = b.relay.traffic.summary()
 	return shot, nil
 }
 
-// navigated turns what a navigation ended with into an error, or nil when there
-// is a page.
-func (b *Browser) navigated(ctx context.Context, asked string, response *network.Response, err error) error {
+// navigated says where a navigation ended. An error status without a body is
+// a load error to Chromium, and a page without content to us.
+func (b *Browser) navigated(ctx context.Context, asked string, response *network.Response, err error) (*Shot, error) {
 	address := asked
 	if response != nil {
 		address = response.URL
 	}
 	if exchange, ok := b.relay.traffic.failure(address); ok {
-		return &UnreachableError{URL: exchange.URL, Err: exchange.err}
+		return nil, &UnreachableError{URL: exchange.URL, Err: exchange.err}
+	}
+	if err == nil && response != nil {
+		return &Shot{URL: response.URL, Status: int(response.Status)}, nil
+	}
+	documents, broken := b.relay.traffic.summary()
+	page := WithoutQuery(asked)
+	if len(documents) > 0 {
+		last := documents[len(documents)-1]
+		page = last.URL
+		if last.Status >= http.StatusBadRequest {
+			return &Shot{URL: last.URL, Status: last.Status, Documents: documents, Broken: broken}, nil
+		}
 	}
 	var load *chromedp.LoadError
 	switch {
-	case err == nil && response != nil:
-		return nil
 	case err == nil:
-		return &UnreachableError{URL: asked, Err: errors.New("no document was received")}
+		return nil, &UnreachableError{URL: page, Err: errors.New("no document was received")}
 	case errors.As(err, &load):
-		return &UnreachableError{URL: asked, Err: err}
+		return nil, &UnreachableError{URL: page, Err: err}
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
-		return &UnreachableError{URL: asked, Err: errors.New("page was not loaded within the deadline")}
+		return nil, &UnreachableError{URL: page, Err: errors.New("page was not loaded within the deadline")}
 	default:
-		return fmt.Errorf("open page: %w", err)
+		return nil, fmt.Errorf("open page: %w", err)
 	}
 }
 

@@ -5,8 +5,8 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"net/http"
 	"net/url"
+	"strings"
 )
 
 // ErrNoBrowser is wrapped by errors about a machine without Chromium.
@@ -52,17 +52,14 @@ func (e *UnreachableError) cause() error {
 	return failed.Err
 }
 
-// withoutQuery renders an address for people and files: a query may hold what
+// WithoutQuery renders an address for people and files: a query may hold what
 // must not be stored.
-func withoutQuery(address *url.URL) string {
-	short := *address
-	short.RawQuery, short.Fragment, short.User = "", "", nil
-	return short.String()
-}
-
-func statusLine(status int) string {
-	if text := http.StatusText(status); text != "" {
-		return fmt.Sprintf("%d %s", status, text)
+func WithoutQuery(address string) string {
+	parsed, err := url.Parse(address)
+	if err != nil {
+		before, _, _ := strings.Cut(address, "?")
+		return before
 	}
-	return fmt.Sprintf("%d", status)
+	parsed.RawQuery, parsed.Fragment, parsed.User = "", "", nil
+	return parsed.String()
 }

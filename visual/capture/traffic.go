@@ -53,7 +53,7 @@ func (t *traffic) begin(request *http.Request) (exchange *Exchange, done func())
 	address := destination(request)
 	exchange = &Exchange{
 		Method:   request.Method,
-		URL:      withoutQuery(address),
+		URL:      WithoutQuery(address.String()),
 		document: request.Header.Get("Sec-Fetch-Dest") == "document",
 		full:     *address,
 	}

@@ -1,0 +1,171 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/user"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"tocsin/internal/journal"
+	"tocsin/internal/target"
+	"tocsin/internal/verdict"
+	"tocsin/visual"
+	"tocsin/visual/baseline"
+)
+
+func (a *app) visualApproveCommand() *cobra.Command {
+	var from string
+	var masks []string
+	command := &cobra.Command{
+		Use:   "approve [PAGE…]",
+		Short: "Make a picture of each page its baseline",
+		Long: "Pictures each page and makes the picture its baseline, in your name.\n" +
+			"With --from, it approves exactly what a check saw.",
+		RunE: func(command *cobra.Command, arguments []string) error {
+			pages, err := visualPages(arguments)
+			if err != nil {
+				return err
+			}
+			if from != "" && len(masks) > 0 {
+				return usageError(errors.New("--mask has no effect on a picture that --from names"))
+			}
+			to, err := a.loadTarget()
+			if err != nil {
+				return err
+			}
+			return a.approvePages(command, to, pages, masks, from)
+		},
+	}
+	command.Flags().StringVar(&from, "from", "", "approve what a check saw: the id of its `RUN`, or a file that it left")
+	command.Flags().StringArrayVar(&masks, "mask", nil, "cover what this CSS `SELECTOR` matches; may be repeated")
+	return command
+}
+
+func (a *app) approvePages(command *cobra.Command, to *target.Target, pages, masks []string, from string) error {
+	if from == "" {
+		results, err := a.checkPages(command, to, pages, masks)
+		if err != nil {
+			return err
+		}
+		for _, result := range results {
+			if !result.Approvable {
+				return &exitError{code: result.Verdict.ExitCode(), err: fmt.Errorf("page %s is not approved: %s", result.Page, result.Reason)}
+			}
+			if err := a.approve(command.Context(), to, result.Page, result.RunID); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	for _, page := range pages {
+		if err := a.approve(command.Context(), to, page, from); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// approve records the approval in the journal, then acts on it.
+func (a *app) approve(ctx context.Context, to *target.Target, page, from string) (err error) {
+	proposal, err := visual.ProposalFrom(a.stateDir, from, to.Name, page)
+	if err != nil {
+		return usageError(err)
+	}
+	approval, err := proposal.Approval(a.stateDir, approver(), time.Now())
+	if err != nil {
+		return usageError(err)
+	}
+	events, err := a.openJournal(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if closed := events.Close(); err == nil && closed != nil {
+			err = unknownError(closed)
+		}
+	}()
+	if _, err := events.AppendValue(ctx, journal.KindVisualApproved, approval.RunID, proposal.Result.TraceID, approval); err != nil {
+		return unknownError(err)
+	}
+	if err := proposal.Approve(a.stateDir, approval); err != nil {
+		return unknownError(err)
+	}
+	if a.json {
+		return a.printVisualJSON(approval)
+	}
+	fmt.Fprintf(a.stdout, "%s  approved by %s  %s\n", page, approval.ApprovedBy, approval.File)
+	return nil
+}
+
+// approver is the person at the keyboard.
+func approver() string {
+	if name := os.Getenv("USER"); name != "" {
+		return name
+	}
+	current, err := user.Current()
+	if err != nil {
+		return ""
+	}
+	return current.Username
+}
+
+// visualEntry is one page in visual list.
+type visualEntry struct {
+	Page     string             `json:"page"`
+	Baseline *baseline.Baseline `json:"baseline"`
+	Problem  string             `json:"problem,omitempty"`
+}
+
+func (a *app) visualListCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "list",
+		Short: "List the pages and who approved their baselines",
+		Args:  cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			to, err := a.loadTarget()
+			if err != nil {
+				return err
+			}
+			entries := make([]visualEntry, 0, len(visual.Pages()))
+			for _, page := range visual.Pages() {
+				approved, err := visual.Baselines(a.stateDir).Load(to.Name, page)
+				entry := visualEntry{Page: page, Baseline: approved}
+				if err != nil {
+					entry.Problem = err.Error()
+				}
+				entries = append(entries, entry)
+			}
+			return a.printEntries(entries)
+		},
+	}
+}
+
+func (a *app) printEntries(entries []visualEntry) error {
+	if a.json {
+		return a.printVisualJSON(entries)
+	}
+	for _, entry := range entries {
+		if entry.Problem != "" {
+			fmt.Fprintf(a.stdout, "%s  %s\n", entry.Page, entry.Problem)
+			continue
+		}
+		b := entry.Baseline
+		fmt.Fprintf(a.stdout, "%s  approved by %s on %s  %s  %s  run %s\n",
+			entry.Page, b.ApprovedBy, b.ApprovedAt.Format(time.DateTime), b.Environment.Chromium, b.URL, b.RunID)
+	}
+	return nil
+}
+
+func (a *app) printVisualJSON(value any) error {
+	encoder := json.NewEncoder(a.stdout)
+	encoder.SetIndent("", "  ")
+	if err := encoder.Encode(value); err != nil {
+		return &exitError{code: verdict.ExitUnknown, err: fmt.Errorf("print JSON: %w", err)}
+	}
+	return nil
+}

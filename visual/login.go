@@ -1,0 +1,139 @@
+package visual
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"tocsin/internal/target"
+	"tocsin/visual/capture"
+)
+
+// Values of the authorization request that nobody will redeem: the same each
+// time, so that a page that shows one of them still looks the same.
+const (
+	fixedState    = "tocsin-visual"
+	fixedNonce    = "tocsin-visual"
+	fixedVerifier = "tocsin-visual-code-verifier-that-is-never-redeemed"
+)
+
+const (
+	discoveryTimeout = 10 * time.Second
+	discoveryLimit   = 1 << 20
+)
+
+// discoveryError means that the target does not tell where its login begins.
+type discoveryError struct{ err error }
+
+func (e *discoveryError) Error() string { return "discovery: " + e.err.Error() }
+
+func (e *discoveryError) Unwrap() error { return e.err }
+
+// authorizationURL builds a fresh authorization request (OpenID Connect Core,
+// section 3.1.2.1, with PKCE) from what the issuer publishes.
+func authorizationURL(ctx context.Context, to *target.Target, mark func(http.Header)) (string, error) {
+	endpoint, err := discover(ctx, to, mark)
+	if err != nil {
+		return "", err
+	}
+	address, err := url.Parse(endpoint)
+	if err != nil || address.Host == "" {
+		return "", &discoveryError{fmt.Errorf("authorization_endpoint %q is not a URL", endpoint)}
+	}
+	challenge := sha256.Sum256([]byte(fixedVerifier))
+	query := address.Query()
+	for key, value := range map[string]string{
+		"response_type":         "code",
+		"client_id":             to.Client.ID,
+		"redirect_uri":          to.Client.RedirectURI,
+		"scope":                 strings.Join(to.Client.Scopes, " "),
+		"state":                 fixedState,
+		"nonce":                 fixedNonce,
+		"code_challenge":        base64.RawURLEncoding.EncodeToString(challenge[:]),
+		"code_challenge_method": "S256",
+		"prompt":                "login",
+		"ui_locales":            capture.Locale,
+	} {
+		query.Set(key, value)
+	}
+	address.RawQuery = query.Encode()
+	return address.String(), nil
+}
+
+// discover reads the authorization endpoint (OpenID Connect Discovery, section
+// 4). It fails with a *discoveryError for which the target is to blame.
+func discover(ctx context.Context, to *target.Target, mark func(http.Header)) (_ string, err error) {
+	settings, err := to.TLSConfig()
+	if err != nil {
+		return "", err
+	}
+	transport := &http.Transport{Proxy: http.ProxyFromEnvironment, TLSClientConfig: settings, ForceAttemptHTTP2: true, DisableKeepAlives: true}
+	client := &http.Client{Transport: transport, Timeout: discoveryTimeout}
+	address := to.Issuer + "/.well-known/openid-configuration"
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return "", fmt.Errorf("make discovery request: %w", err)
+	}
+	mark(request.Header)
+	response, err := client.Do(request)
+	if err != nil {
+		return "", unreachable(address, err)
+	}
+	defer func() { err = errors.Join(err, response.Body.Close()) }()
+	if response.StatusCode != http.StatusOK {
+		return "", &discoveryError{fmt.Errorf("%s answered %s", address, response.Status)}
+	}
+	var metadata struct {
+		Issuer   string `json:"issuer"`
+		Endpoint string `json:"authorization_endpoint"`
+	}
+	if err := json.NewDecoder(io.LimitReader(response.Body, discoveryLimit)).Decode(&metadata); err != nil {
+		return "", &discoveryError{fmt.Errorf("%s is not JSON metadata: %w", address, err)}
+	}
+	if strings.TrimSuffix(metadata.Issuer, "/") != to.Issuer {
+		return "", &discoveryError{fmt.Errorf("%s names the issuer %q, not %q", address, metadata.Issuer, to.Issuer)}
+	}
+	return metadata.Endpoint, nil
+}
+
+// unreachable gives a failed discovery request the form of a page's.
+func unreachable(address string, err error) error {
+	var failed *url.Error
+	if errors.As(err, &failed) {
+		err = failed.Err
+	}
+	return &capture.UnreachableError{URL: address, Err: err}
+}
+
+// wrongPage says why a picture is not one of the login page, and nothing when
+// it may be.
+func wrongPage(shot *capture.Shot, redirectURI string) string {
+	landed, err := url.Parse(shot.URL)
+	if err != nil {
+		return fmt.Sprintf("login ended at %q, which is not a URL", capture.WithoutQuery(shot.URL))
+	}
+	if capture.WithoutQuery(shot.URL) == capture.WithoutQuery(redirectURI) {
+		answer := landed.Query()
+		if code := answer.Get("error"); code != "" {
+			return strings.TrimSuffix(fmt.Sprintf("authorization request was answered with error %q, not with a login page: %s",
+				code, answer.Get("error_description")), ": ")
+		}
+		return "authorization request led back to the client without showing a login page"
+	}
+	if shot.Status != http.StatusOK {
+		return fmt.Sprintf("%s answered %s instead of the login page", capture.WithoutQuery(shot.URL), statusLine(shot.Status))
+	}
+	return ""
+}
+
+func statusLine(status int) string {
+	return strings.TrimSpace(fmt.Sprintf("%d %s", status, http.StatusText(status)))
+}

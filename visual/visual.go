@@ -1,0 +1,240 @@
+package visual
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"tocsin/internal/target"
+	"tocsin/internal/telemetry"
+	"tocsin/internal/verdict"
+	"tocsin/visual/baseline"
+	"tocsin/visual/capture"
+	"tocsin/visual/compare"
+)
+
+// PageLogin is the page that a person sees first: where the authorization
+// request of a fresh login ends.
+const PageLogin = "login"
+
+// Pages are the pages that can be checked.
+func Pages() []string { return []string{PageLogin} }
+
+// Config says what to check and where to keep what is found.
+type Config struct {
+	Target *target.Target
+	// Page is one of Pages; empty for PageLogin.
+	Page string
+	// StateDir holds baselines and the evidence of runs.
+	StateDir string
+	// RunID and Trace mark the requests and name the evidence; empty for new ones.
+	RunID string
+	Trace telemetry.Trace
+	// Masks are CSS selectors of what is covered before comparing.
+	Masks []string
+	// Tolerance is what may differ; nil for DefaultTolerance.
+	Tolerance *Tolerance
+	// Deadline bounds taking the picture; 0 for that of the capture package.
+	Deadline time.Duration
+}
+
+func (c *Config) defaults() error {
+	if c.Target == nil {
+		return errors.New("check page: no target")
+	}
+	if c.Page == "" {
+		c.Page = PageLogin
+	}
+	if !slices.Contains(Pages(), c.Page) {
+		return fmt.Errorf("page %q is not known: choose from %s", c.Page, strings.Join(Pages(), ", "))
+	}
+	if c.RunID == "" {
+		c.RunID = telemetry.RunID()
+	}
+	if c.Trace.TraceID == "" {
+		c.Trace = telemetry.NewTrace()
+	}
+	if c.Tolerance == nil {
+		tolerance := DefaultTolerance()
+		c.Tolerance = &tolerance
+	}
+	return nil
+}
+
+// Baselines is the store of approved pictures in a state folder.
+func Baselines(stateDir string) *baseline.Store {
+	return baseline.NewStore(filepath.Join(stateDir, "baselines"))
+}
+
+// Box is a part of the page that changed, in pixels.
+type Box struct {
+	X      int `json:"x"`
+	Y      int `json:"y"`
+	Width  int `json:"width"`
+	Height int `json:"height"`
+}
+
+// Files are the paths of the pictures that a check left; empty for none.
+type Files struct {
+	Baseline   string `json:"baseline,omitempty"`
+	Actual     string `json:"actual,omitempty"`
+	Difference string `json:"difference,omitempty"`
+}
+
+// Result is what one check found.
+type Result struct {
+	Target  string          `json:"target"`
+	Page    string          `json:"page"`
+	RunID   string          `json:"run_id"`
+	TraceID string          `json:"trace_id"`
+	Verdict verdict.Verdict `json:"verdict"`
+	Reason  string          `json:"reason"`
+	// Percent of the pixels changed. SoftEdgePixels and FaintPixels differ,
+	// but less than a person sees; they are counted apart.
+	Percent        float64              `json:"percent"`
+	ChangedPixels  int                  `json:"changed_pixels"`
+	SoftEdgePixels int                  `json:"soft_edge_pixels"`
+	FaintPixels    int                  `json:"faint_pixels"`
+	Boxes          []Box                `json:"boxes"`
+	Files          Files                `json:"files"`
+	Environment    baseline.Environment `json:"environment"`
+	// URL is where the page was found, without its query, and Status its HTTP
+	// status.
+	URL    string `json:"url,omitempty"`
+	Status int    `json:"status,omitempty"`
+	// Requests are the redirects that led to the page, and what of it did not
+	// load.
+	Requests []capture.Exchange `json:"requests,omitempty"`
+	// Approvable tells that the picture is one of the page, not of an error.
+	Approvable   bool      `json:"approvable"`
+	ActualSHA256 string    `json:"actual_sha256,omitempty"`
+	Started      time.Time `json:"started"`
+	MS           float64   `json:"ms"`
+}
+
+// Check pictures a page and holds it against its baseline. It never returns an
+// error: whatever happens becomes a Result, and a fault of our own is unknown.
+func Check(ctx context.Context, config Config) Result {
+	started := time.Now()
+	result := Result{Page: config.Page, Verdict: verdict.Unknown, Started: started.UTC(), Boxes: []Box{}}
+	if err := config.defaults(); err != nil {
+		result.Reason = err.Error()
+		return result
+	}
+	result.Target, result.Page = config.Target.Name, config.Page
+	result.RunID, result.TraceID = config.RunID, config.Trace.TraceID
+	found := check{config: config, result: &result}
+	found.run(ctx)
+	result.MS = float64(time.Since(started).Microseconds()) / 1000
+	if err := found.writeEvidence(); err != nil {
+		result.Verdict, result.Reason = verdict.Unknown, fmt.Sprintf("evidence cannot be kept: %v (found: %s)", err, result.Reason)
+	}
+	return result
+}
+
+// check is one run of Check.
+type check struct {
+	config Config
+	result *Result
+
+	actual, difference []byte
+	approved           *baseline.Baseline
+}
+
+func (c *check) conclude(v verdict.Verdict, format string, values ...any) {
+	c.result.Verdict, c.result.Reason = v, fmt.Sprintf(format, values...)
+}
+
+// run concludes with the first thing that keeps the page from being compared,
+// or with the comparison.
+func (c *check) run(ctx context.Context) {
+	shot, err := c.take(ctx)
+	if ctx.Err() != nil {
+		c.conclude(verdict.Unknown, "check was interrupted: %v", context.Cause(ctx))
+		return
+	}
+	if err != nil {
+		c.conclude(verdictOf(err), "%v", err)
+		return
+	}
+	c.picture(shot)
+	if problem := wrongPage(shot, c.config.Target.Client.RedirectURI); problem != "" {
+		c.conclude(verdict.Fail, "%s", problem)
+		return
+	}
+	c.result.Approvable = true
+	c.approved, err = Baselines(c.config.StateDir).Load(c.config.Target.Name, c.config.Page)
+	switch {
+	case errors.Is(err, baseline.ErrNone):
+		c.conclude(verdict.Unknown, "no approved baseline of page %s of target %s: look at the picture, then: tocsin visual approve --from %s",
+			c.config.Page, c.config.Target.Name, c.config.RunID)
+	case err != nil:
+		c.conclude(verdict.Unknown, "%v", err)
+	default:
+		c.judge(shot)
+	}
+}
+
+// take reaches the page with a browser of its own and pictures it.
+func (c *check) take(ctx context.Context) (_ *capture.Shot, err error) {
+	fonts, err := capture.FontsHash(ctx)
+	if err != nil {
+		return nil, err
+	}
+	roots, err := c.config.Target.Roots()
+	if err != nil {
+		return nil, err
+	}
+	address, err := authorizationURL(ctx, c.config.Target, c.mark)
+	if err != nil {
+		return nil, err
+	}
+	browser, err := capture.Start(ctx, capture.Options{Roots: roots, Mark: c.mark})
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, browser.Close()) }()
+	c.result.Environment = environment(browser.Version(), fonts, c.config.Masks)
+	return browser.Capture(ctx, capture.Request{URL: address, Masks: c.config.Masks, Deadline: c.config.Deadline})
+}
+
+// mark marks a request as synthetic and leaves Chromium its own User-Agent, to
+// which pages may adapt, in front of ours.
+func (c *check) mark(header http.Header) {
+	agent := header.Get("User-Agent")
+	telemetry.Mark(header, c.config.Trace.Child(), c.config.RunID)
+	if agent != "" {
+		header.Set("User-Agent", agent+" "+telemetry.UserAgent)
+	}
+}
+
+// picture notes what was pictured.
+func (c *check) picture(shot *capture.Shot) {
+	if c.actual = shot.PNG; c.actual != nil {
+		c.result.ActualSHA256 = baseline.Hash(shot.PNG)
+	}
+	c.result.URL, c.result.Status = capture.WithoutQuery(shot.URL), shot.Status
+	c.result.Requests = append(shot.Documents, shot.Broken...)
+}
+
+func environment(chromium, fonts string, masks []string) baseline.Environment {
+	return baseline.Environment{
+		Chromium: chromium, Fonts: fonts, Viewport: fmt.Sprintf("%dx%d", capture.Width, capture.Height), Scale: capture.Scale,
+		Locale: capture.Locale, Timezone: capture.Timezone, Metric: compare.MetricVersion, Masks: masks,
+	}
+}
+
+// verdictOf separates what the target did from what we could not do.
+func verdictOf(err error) verdict.Verdict {
+	var unreachable *capture.UnreachableError
+	var discovery *discoveryError
+	if errors.As(err, &unreachable) || errors.As(err, &discovery) {
+		return verdict.Fail
+	}
+	return verdict.Unknown
+}
