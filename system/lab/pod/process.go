@@ -61,6 +61,9 @@ func start(spec Spec) (*process, error) {
 	if spec.Rootless {
 		cmd.SysProcAttr.Cloneflags |= unix.CLONE_NEWUSER
 		cmd.SysProcAttr.UidMappings = []syscall.SysProcIDMap{{ContainerID: as.uid, HostID: 0, Size: 1}}
+		// The mapped user is not root, and would lose at exec what the shim
+		// needs to mount /proc; the shim gives it up.
+		cmd.SysProcAttr.AmbientCaps = []uintptr{unix.CAP_SYS_ADMIN}
 		cmd.SysProcAttr.GidMappings = []syscall.SysProcIDMap{{ContainerID: as.gid, HostID: 0, Size: 1}}
 	}
 	startErr := spec.Namespace.Do(cmd.Start)

@@ -76,6 +76,9 @@ func drop(to account) error {
 			return fmt.Errorf("pod shim: become user %d: %w", to.uid, err)
 		}
 	}
+	if err := unix.Prctl(unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0); err != nil {
+		return fmt.Errorf("pod shim: drop capabilities: %w", err)
+	}
 	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
 		return fmt.Errorf("pod shim: forbid new privileges: %w", err)
 	}

@@ -29,6 +29,7 @@ type Supervisor struct {
 	current  *process
 	started  time.Time
 	restarts int
+	kept     bool            // Run is keeping it
 	holds    map[string]bool // who keeps the pod dead
 	frozen   bool
 	changed  chan struct{} // closed and replaced whenever the fields above change
@@ -51,6 +52,8 @@ func Supervise(spec Spec, log *slog.Logger) *Supervisor {
 
 // Run keeps the pod running until ctx ends, and then ends the pod.
 func (s *Supervisor) Run(ctx context.Context) {
+	s.update(func() { s.kept = true })
+	defer s.update(func() { s.kept = false })
 	backoff := firstBackoff
 	for ctx.Err() == nil {
 		if !s.awaitRelease(ctx) {
@@ -137,10 +140,11 @@ func (s *Supervisor) Hold(by string) {
 }
 
 // Release ends a Hold and, where it was the last, waits until the pod has been
-// started again. It tells nothing of whether the component is ready.
+// started again. It tells nothing of whether the component is ready. A pod that
+// nobody keeps yet will be started in its turn.
 func (s *Supervisor) Release(ctx context.Context, by string) error {
 	s.update(func() { delete(s.holds, by) })
-	return s.await(ctx, "start", func() bool { return s.current != nil || len(s.holds) > 0 })
+	return s.await(ctx, "start", func() bool { return s.current != nil || len(s.holds) > 0 || !s.kept })
 }
 
 // Kill ends the pod's processes now; unless held, it is restarted with back-off.
