@@ -29,8 +29,11 @@ type Config struct {
 	// that hangs makes runs longer than the interval; without overlap the
 	// schedule would then look away exactly when it matters. Default 6.
 	Overlap int
-	// Missed is told of each run that could not start. It must not block.
+	// Missed is told of each run that could not start, and Ended of each
+	// result, at once and on the goroutine of the run: alerts must not wait for
+	// a slow store. Neither may block.
 	Missed func(probe string)
+	Ended  func(probes.Result)
 }
 
 // Schedule runs probes until it is stopped.
@@ -54,6 +57,9 @@ func New(cfg Config) (*Schedule, error) {
 	}
 	if cfg.Missed == nil {
 		cfg.Missed = func(string) {}
+	}
+	if cfg.Ended == nil {
+		cfg.Ended = func(probes.Result) {}
 	}
 	return &Schedule{cfg: cfg, results: newQueue()}, nil
 }
@@ -143,14 +149,19 @@ func (s *Schedule) start(ctx context.Context, entry Entry, intended time.Time, s
 		result := entry.Probe.Run(ctx)
 		result.Intended = intended.UTC()
 		result.LatencyMS = float64(time.Since(intended).Microseconds()) / 1000
-		s.results.put(result)
+		s.finish(result)
 	})
+}
+
+func (s *Schedule) finish(result probes.Result) {
+	s.cfg.Ended(result)
+	s.results.put(result)
 }
 
 // miss accounts for a run that could not start: unknown, never good or bad.
 func (s *Schedule) miss(entry Entry, intended time.Time, why string) {
 	s.cfg.Missed(entry.Probe.Name())
-	s.results.put(probes.Result{
+	s.finish(probes.Result{
 		Probe: entry.Probe.Name(), Target: s.cfg.Target, RunID: telemetry.RunID(),
 		Verdict: verdict.Unknown, Reason: "the run could not start: " + why,
 		Started: time.Now().UTC(), Intended: intended.UTC(),

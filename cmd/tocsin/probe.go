@@ -1,0 +1,187 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/jedib0t/go-pretty/v6/text"
+	"github.com/spf13/cobra"
+
+	"tocsin/internal/journal"
+	"tocsin/internal/strictyaml"
+	"tocsin/probes"
+	"tocsin/probes/oidc"
+)
+
+func (a *app) probeCommand() *cobra.Command {
+	command := &cobra.Command{
+		Use:   "probe",
+		Short: "List the probes of the target, or run one now",
+		Args:  cobra.NoArgs,
+		RunE:  func(command *cobra.Command, _ []string) error { return command.Help() },
+	}
+	command.AddCommand(
+		&cobra.Command{
+			Use: "list", Short: "List the probes that the target file allows", Args: cobra.NoArgs,
+			RunE: func(*cobra.Command, []string) error { return a.listProbes() },
+		},
+		&cobra.Command{
+			Use: "run NAME", Short: "Run one probe now: exit 0 pass, 1 fail, 3 unknown", Args: cobra.ExactArgs(1),
+			RunE: func(command *cobra.Command, names []string) error { return a.runProbe(command, names[0]) },
+		},
+	)
+	return command
+}
+
+// loadProbes reads the target file and makes its probes.
+func (a *app) loadProbes() ([]probes.Probe, error) {
+	loaded, err := a.loadTarget()
+	if err != nil {
+		return nil, err
+	}
+	all, err := oidc.Probes(loaded)
+	if err != nil {
+		return nil, usageError(err)
+	}
+	return all, nil
+}
+
+// described is a probe that can say what it does.
+type described interface{ About() string }
+
+func (a *app) listProbes() error {
+	all, err := a.loadProbes()
+	if err != nil {
+		return err
+	}
+	type line struct {
+		Name  string `json:"name"`
+		About string `json:"about"`
+	}
+	lines := make([]line, 0, len(all))
+	for _, probe := range all {
+		next := line{Name: probe.Name()}
+		if own, ok := probe.(described); ok {
+			next.About = own.About()
+		}
+		lines = append(lines, next)
+	}
+	if a.json {
+		return a.printJSON(lines)
+	}
+	for _, line := range lines {
+		if _, err := fmt.Fprintf(a.stdout, "%-12s %s\n", line.Name, line.About); err != nil {
+			return fmt.Errorf("print probes: %w", err)
+		}
+	}
+	return nil
+}
+
+func (a *app) runProbe(command *cobra.Command, name string) error {
+	all, err := a.loadProbes()
+	if err != nil {
+		return err
+	}
+	probe, err := pick(all, name)
+	if err != nil {
+		return err
+	}
+	ctx := command.Context()
+	events, err := a.openJournal(ctx)
+	if err != nil {
+		return err
+	}
+	result := probe.Run(ctx)
+	_, recordErr := events.AppendValue(ctx, journal.KindProbeRun, result.RunID, result.TraceID, result)
+	if err := errors.Join(recordErr, events.Close()); err != nil {
+		return unknownError(err)
+	}
+	if err := a.printResult(result); err != nil {
+		return err
+	}
+	return verdictError(result.Verdict)
+}
+
+func pick(all []probes.Probe, name string) (probes.Probe, error) {
+	names := make([]string, 0, len(all))
+	for _, probe := range all {
+		if probe.Name() == name {
+			return probe, nil
+		}
+		names = append(names, probe.Name())
+	}
+	hint := "choose from " + strings.Join(names, ", ")
+	if near := strictyaml.Nearest(name, names); near != "" {
+		hint = fmt.Sprintf("did you mean %q?", near)
+	}
+	return nil, usageError(fmt.Errorf("there is no probe %q for this target; %s", name, hint))
+}
+
+func (a *app) printJSON(value any) error {
+	encoder := json.NewEncoder(a.stdout)
+	encoder.SetIndent("", "  ")
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(value); err != nil {
+		return fmt.Errorf("print JSON: %w", err)
+	}
+	return nil
+}
+
+func (a *app) printResult(result probes.Result) error {
+	if a.json {
+		return a.printJSON(result)
+	}
+	if len(result.Steps) > 0 {
+		if _, err := fmt.Fprintln(a.stdout, stepTable(result)); err != nil {
+			return fmt.Errorf("print result: %w", err)
+		}
+	}
+	where := ""
+	if result.FailedStep != "" {
+		where = " at " + result.FailedStep
+	}
+	_, err := fmt.Fprintf(a.stdout, "%s%s: %s\n%s of %s in %.0f ms · run %s · trace %s\n",
+		strings.ToUpper(string(result.Verdict)), where, result.Reason, result.Probe, result.Target, result.MS, result.RunID, result.TraceID)
+	if err != nil {
+		return fmt.Errorf("print result: %w", err)
+	}
+	return nil
+}
+
+// stepTable shows milliseconds; a dash is a phase that was not reached.
+func stepTable(result probes.Result) string {
+	steps := table.NewWriter()
+	steps.SetStyle(table.StyleLight)
+	steps.Style().Options = table.OptionsNoBordersAndSeparators
+	steps.Style().Format.Header = text.FormatDefault
+	steps.AppendHeader(table.Row{"step", "ms", "DNS", "connect", "TLS", "first byte", "transfer", "status", ""})
+	configs := make([]table.ColumnConfig, 0, 7)
+	for column := 2; column <= 8; column++ {
+		configs = append(configs, table.ColumnConfig{Number: column, Align: text.AlignRight, AlignHeader: text.AlignRight})
+	}
+	steps.SetColumnConfigs(configs)
+	for _, step := range result.Steps {
+		status, mark := "–", "ok"
+		if step.Status > 0 {
+			status = fmt.Sprint(step.Status)
+		}
+		if step.Error != "" {
+			mark = "← here"
+		}
+		p := step.Phases
+		steps.AppendRow(table.Row{
+			step.Name, fmt.Sprintf("%.1f", step.MS), inMS(p.DNS), inMS(p.Connect), inMS(p.TLS), inMS(p.FirstByte), inMS(p.Transfer), status, mark,
+		})
+	}
+	return steps.Render()
+}
+
+func inMS(seconds *float64) string {
+	if seconds == nil {
+		return "–"
+	}
+	return fmt.Sprintf("%.1f", *seconds*1000)
+}

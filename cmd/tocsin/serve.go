@@ -1,0 +1,172 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"github.com/spf13/cobra"
+
+	"tocsin/alerts/pager"
+	"tocsin/alerts/runbooks"
+	"tocsin/dashboards/console"
+	"tocsin/internal/journal"
+	"tocsin/internal/target"
+	"tocsin/internal/telemetry"
+	"tocsin/probes"
+	"tocsin/probes/monitor"
+	"tocsin/probes/oidc"
+	"tocsin/probes/schedule"
+)
+
+type serveOptions struct {
+	listen     string
+	checkpoint string
+	interval   time.Duration
+}
+
+func (a *app) serveCommand() *cobra.Command {
+	var options serveOptions
+	command := &cobra.Command{
+		Use:   "serve",
+		Short: "Run the probes on schedule; serve console, metrics and pager receipt",
+		Args:  cobra.NoArgs,
+		RunE:  func(command *cobra.Command, _ []string) error { return a.serve(command.Context(), options) },
+	}
+	flags := command.Flags()
+	flags.StringVar(&options.listen, "listen", "127.0.0.1:9464", "listen at `ADDRESS`")
+	flags.DurationVar(&options.interval, "interval", 5*time.Second, "run each probe every `DURATION`")
+	flags.StringVar(&options.checkpoint, "checkpoint", "local", "`NAME` of the place the probes run from")
+	return command
+}
+
+// serve runs until ctx ends, then lets requests and runs under way finish.
+func (a *app) serve(ctx context.Context, options serveOptions) (err error) {
+	if options.interval < time.Second {
+		return usageError(fmt.Errorf("interval %s is shorter than a second: it would be load, not probing (see tocsin load)", options.interval))
+	}
+	loaded, err := a.loadTarget()
+	if err != nil {
+		return err
+	}
+	all, err := oidc.Probes(loaded)
+	if err != nil {
+		return usageError(err)
+	}
+	listener, err := listen(options.listen)
+	if err != nil {
+		return err
+	}
+	events, err := a.openJournal(ctx)
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	defer func() { err = errors.Join(err, events.Close()) }()
+	started := map[string]any{"listen": listener.Addr().String(), "target": loaded.Name, "version": telemetry.Version}
+	if _, err := events.AppendValue(ctx, journal.KindConsoleStarted, "", "", started); err != nil {
+		return errors.Join(unknownError(err), listener.Close())
+	}
+	parts := served{app: a, target: loaded, probes: all, events: events, options: options}
+	handler, monitoring, err := parts.build()
+	if err != nil {
+		return errors.Join(unknownError(err), listener.Close())
+	}
+	a.log.Info("serving", "console", "http://"+listener.Addr().String()+"/", "target", loaded.Name, "probes", len(all), "interval", options.interval)
+	return serveUntil(ctx, listener, handler, monitoring.Run)
+}
+
+func listen(address string) (net.Listener, error) {
+	listener, err := net.Listen("tcp", address)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return nil, usageError(fmt.Errorf("%s is taken: another tocsin serve runs already, or choose another address with --listen", address))
+	}
+	if err != nil {
+		return nil, usageError(fmt.Errorf("listen at %s: %w", address, err))
+	}
+	return listener, nil
+}
+
+// served is what the parts of the daemon are made of.
+type served struct {
+	app     *app
+	target  *target.Target
+	probes  []probes.Probe
+	events  *journal.Journal
+	options serveOptions
+}
+
+func (s served) build() (http.Handler, *monitor.Monitor, error) {
+	registry := prometheus.NewRegistry()
+	build := prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: telemetry.MetricBuildInfo, Help: "Version of tocsin, as a label; always 1.",
+		ConstLabels: prometheus.Labels{telemetry.LabelVersion: telemetry.Version},
+	})
+	build.Set(1)
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), build)
+	entries := make([]schedule.Entry, 0, len(s.probes))
+	intervals := make(map[string]time.Duration, len(s.probes))
+	for _, probe := range s.probes {
+		entries = append(entries, schedule.Entry{Probe: probe, Interval: s.options.interval})
+		intervals[probe.Name()] = s.options.interval
+	}
+	monitoring, err := monitor.New(monitor.Config{
+		Target: s.target.Name, Checkpoint: s.options.checkpoint, Entries: entries,
+		Journal: s.events, Registry: registry, Log: s.app.log,
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	runs := filepath.Join(s.app.stateDir, "runs")
+	if err := os.MkdirAll(runs, 0o700); err != nil {
+		return nil, nil, fmt.Errorf("make folder of runs: %w", err)
+	}
+	page, err := console.New(console.Config{
+		Target: s.target.Name, Issuer: s.target.Issuer, Journal: s.events, Intervals: intervals, RunsDir: runs, Log: s.app.log,
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/", page)
+	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{EnableOpenMetrics: true, Registry: registry}))
+	mux.Handle("GET /probe", monitor.NewBlackbox(s.target, s.probes, s.events, s.app.log))
+	mux.Handle(pager.Path, pager.NewReceiver(s.events, s.app.log))
+	mux.Handle("GET "+runbooks.Path, runbooks.Handler())
+	return mux, monitoring, nil
+}
+
+// serveUntil serves and runs the probes until ctx ends or serving fails.
+func serveUntil(ctx context.Context, listener net.Listener, handler http.Handler, probe func(context.Context)) error {
+	server := &http.Server{
+		Handler: handler, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second,
+		WriteTimeout: 2 * time.Minute, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
+	}
+	probing, stop := context.WithCancel(ctx)
+	defer stop()
+	serving := make(chan error, 1)
+	go func() {
+		serving <- server.Serve(listener)
+		stop()
+	}()
+	probe(probing)
+	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	shutdownErr := server.Shutdown(closing)
+	serveErr := <-serving
+	if !errors.Is(serveErr, http.ErrServerClosed) {
+		return unknownError(fmt.Errorf("serve: %w", serveErr))
+	}
+	if shutdownErr != nil {
+		return unknownError(fmt.Errorf("end the requests under way: %w", shutdownErr))
+	}
+	return nil
+}

@@ -1,0 +1,119 @@
+package console
+
+import (
+	"bytes"
+	"embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"html/template"
+	"log/slog"
+	"net/http"
+	"time"
+)
+
+//go:embed page.html console.css console.js
+var assets embed.FS
+
+// Config of a Console.
+type Config struct {
+	Target  string
+	Issuer  string
+	Journal Reader
+	// Intervals is how often each probe runs; probes not in it are not shown.
+	Intervals map[string]time.Duration
+	// RunsDir holds the evidence and reports of runs, a folder each.
+	RunsDir string
+	Log     *slog.Logger
+}
+
+// Console serves the page, its JSON and the reports.
+type Console struct {
+	cfg        Config
+	projection *projection
+	page       *template.Template
+	runs       *runFiles
+	mux        *http.ServeMux
+}
+
+// New makes the console.
+func New(cfg Config) (*Console, error) {
+	if cfg.Journal == nil || cfg.Log == nil {
+		return nil, errors.New("console needs a journal and a log")
+	}
+	page, err := template.New("page.html").Funcs(functions()).ParseFS(assets, "page.html")
+	if err != nil {
+		return nil, fmt.Errorf("parse page of console: %w", err)
+	}
+	runs, err := openRunFiles(cfg.RunsDir)
+	if err != nil {
+		return nil, err
+	}
+	c := &Console{cfg: cfg, page: page, runs: runs, projection: newProjection(cfg.Journal, cfg.Target, cfg.Log), mux: http.NewServeMux()}
+	c.mux.HandleFunc("GET /{$}", c.servePage)
+	c.mux.HandleFunc("GET /api/v1/summary", c.serveSummary)
+	c.mux.HandleFunc("GET /assets/{name}", serveAsset)
+	c.mux.Handle("GET /runs/", http.StripPrefix("/runs/", runs))
+	return c, nil
+}
+
+func (c *Console) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	header := w.Header()
+	header.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+	header.Set("X-Content-Type-Options", "nosniff")
+	header.Set("Referrer-Policy", "no-referrer")
+	c.mux.ServeHTTP(w, r)
+}
+
+func (c *Console) servePage(w http.ResponseWriter, r *http.Request) {
+	summary, err := c.summarise(r.Context(), time.Now())
+	if err != nil {
+		c.refuse(w, r, err)
+		return
+	}
+	var page bytes.Buffer
+	if err := c.page.Execute(&page, summary); err != nil {
+		c.refuse(w, r, fmt.Errorf("render page: %w", err))
+		return
+	}
+	c.send(w, r, "text/html; charset=utf-8", page.Bytes())
+}
+
+func (c *Console) serveSummary(w http.ResponseWriter, r *http.Request) {
+	summary, err := c.summarise(r.Context(), time.Now())
+	if err != nil {
+		c.refuse(w, r, err)
+		return
+	}
+	encoded, err := json.Marshal(summary)
+	if err != nil {
+		c.refuse(w, r, fmt.Errorf("encode summary: %w", err))
+		return
+	}
+	c.send(w, r, "application/json", append(encoded, '\n'))
+}
+
+func serveAsset(w http.ResponseWriter, r *http.Request) {
+	name := r.PathValue("name")
+	if name == "page.html" {
+		http.NotFound(w, r)
+		return
+	}
+	http.ServeFileFS(w, r, assets, name)
+}
+
+func (c *Console) send(w http.ResponseWriter, r *http.Request, kind string, body []byte) {
+	w.Header().Set("Content-Type", kind)
+	w.Header().Set("Cache-Control", "no-store")
+	if _, err := w.Write(body); err != nil {
+		c.cfg.Log.DebugContext(r.Context(), "the reader left before the answer", "error", err)
+	}
+}
+
+func (c *Console) refuse(w http.ResponseWriter, r *http.Request, err error) {
+	if r.Context().Err() != nil {
+		return
+	}
+	c.cfg.Log.ErrorContext(r.Context(), "the console cannot show the journal", "error", err)
+	http.Error(w, "The journal cannot be read: "+err.Error(), http.StatusServiceUnavailable)
+}

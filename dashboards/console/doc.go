@@ -1,0 +1,5 @@
+// Package console owns the web page of Tocsin: what is up now, what failed and
+// why, what the last scenarios proved, and whether the bell was heard. It shows
+// the journal and nothing else: whatever it holds in memory is a projection
+// that a restart rebuilds. It changes nothing and loads nothing from elsewhere.
+package console

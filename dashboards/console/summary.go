@@ -1,0 +1,280 @@
+package console
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"tocsin/internal/verdict"
+)
+
+// Summary is everything the console shows, and the JSON of /api/v1/summary.
+type Summary struct {
+	Time      time.Time         `json:"time"`
+	Target    string            `json:"target"`
+	Issuer    string            `json:"issuer"`
+	Headline  Headline          `json:"headline"`
+	Faults    []FaultInForce    `json:"faults"`
+	Probes    []ProbeSummary    `json:"probes"`
+	Failures  []FailureSummary  `json:"failures"`
+	Scenarios []ScenarioSummary `json:"scenarios"`
+	Receipts  []ReceiptSummary  `json:"receipts"`
+}
+
+// Headline answers the question that wakes people.
+type Headline struct {
+	Verdict verdict.Verdict `json:"verdict"`
+	Text    string          `json:"text"`
+	Reason  string          `json:"reason"`
+}
+
+// ProbeSummary is where one probe stands.
+type ProbeSummary struct {
+	Probe   string          `json:"probe"`
+	Verdict verdict.Verdict `json:"verdict"`
+	Reason  string          `json:"reason"`
+	// AgeSeconds since the last run ended; nil before the first.
+	AgeSeconds *float64     `json:"age_seconds"`
+	LastMS     float64      `json:"last_ms"`
+	MedianMS   float64      `json:"median_ms"`
+	MaxMS      float64      `json:"max_ms"`
+	Good       int          `json:"good"`
+	Bad        int          `json:"bad"`
+	Unknown    int          `json:"unknown"`
+	Runs       []RunSummary `json:"runs"`
+}
+
+// RunSummary is one bar of a sparkline.
+type RunSummary struct {
+	Time    time.Time       `json:"time"`
+	Verdict verdict.Verdict `json:"verdict"`
+	MS      float64         `json:"ms"`
+	Reason  string          `json:"reason,omitempty"`
+}
+
+// FailureSummary is a row of failures of the same kind.
+type FailureSummary struct {
+	Probe   string          `json:"probe"`
+	Verdict verdict.Verdict `json:"verdict"`
+	Step    string          `json:"step"`
+	Reason  string          `json:"reason"`
+	First   time.Time       `json:"first"`
+	Last    time.Time       `json:"last"`
+	Count   int             `json:"count"`
+	RunID   string          `json:"run_id"`
+	TraceID string          `json:"trace_id"`
+}
+
+// ScenarioSummary is a scenario; Verdict is empty while it runs.
+type ScenarioSummary struct {
+	Scenario string          `json:"scenario"`
+	Verdict  verdict.Verdict `json:"verdict"`
+	Running  bool            `json:"running"`
+	Reason   string          `json:"reason"`
+	RunID    string          `json:"run_id"`
+	Started  time.Time       `json:"started"`
+	Seconds  float64         `json:"seconds"`
+	Report   string          `json:"report,omitempty"`
+}
+
+// ReceiptSummary is an alert that reached the pager.
+type ReceiptSummary struct {
+	Name     string    `json:"name"`
+	Status   string    `json:"status"`
+	Severity string    `json:"severity"`
+	About    string    `json:"about"`
+	Runbook  string    `json:"runbook"`
+	Starts   time.Time `json:"starts"`
+	Received time.Time `json:"received"`
+	// DelaySeconds from the start of the alert to its receipt; nil for a
+	// resolved one.
+	DelaySeconds *float64 `json:"delay_seconds"`
+}
+
+// FaultInForce is a fault that an experiment has put in force.
+type FaultInForce struct {
+	Kind    string    `json:"kind"`
+	Where   string    `json:"where"`
+	Since   time.Time `json:"since"`
+	RunID   string    `json:"run_id"`
+	Targets []string  `json:"targets"`
+}
+
+// forgottenAfter is when a fault whose end nobody recorded is taken for over:
+// a lease is far shorter.
+const forgottenAfter = 15 * time.Minute
+
+func (c *Console) summarise(ctx context.Context, now time.Time) (Summary, error) {
+	p := c.projection
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err := p.catchUp(ctx); err != nil {
+		return Summary{}, err
+	}
+	s := Summary{Time: now.UTC(), Target: c.cfg.Target, Issuer: c.cfg.Issuer}
+	for _, name := range c.probeNames() {
+		s.Probes = append(s.Probes, summariseProbe(name, p.runs[name], c.cfg.Intervals[name], now))
+	}
+	s.Headline = headline(s.Probes)
+	for _, f := range p.faults {
+		if now.Sub(f.Injected) < forgottenAfter {
+			s.Faults = append(s.Faults, FaultInForce{Kind: f.Fault.Kind, Where: where(f), Since: f.Injected, RunID: f.RunID, Targets: f.Targets})
+		}
+	}
+	for _, f := range slices.Backward(p.failures) {
+		s.Failures = append(s.Failures, FailureSummary{
+			Probe: f.Probe, Verdict: f.Verdict, Step: f.FailedStep, Reason: f.Reason, Count: f.Count,
+			First: f.First.Started, Last: f.Started, RunID: f.RunID, TraceID: f.TraceID,
+		})
+	}
+	slices.SortStableFunc(s.Failures, func(a, b FailureSummary) int { return b.Last.Compare(a.Last) })
+	for _, one := range slices.Backward(p.scenarios) {
+		s.Scenarios = append(s.Scenarios, c.summariseScenario(one, now))
+	}
+	for _, arrived := range slices.Backward(p.receipts) {
+		s.Receipts = append(s.Receipts, summariseReceipt(arrived))
+	}
+	return s, nil
+}
+
+// probeNames are the configured ones, login first: it is what people feel.
+func (c *Console) probeNames() []string {
+	return slices.SortedFunc(maps.Keys(c.cfg.Intervals), func(a, b string) int {
+		return cmp.Or(cmp.Compare(rank(a), rank(b)), strings.Compare(a, b))
+	})
+}
+
+func rank(probe string) int {
+	switch {
+	case probe == loginProbe:
+		return 0
+	case strings.HasPrefix(probe, "zone-"):
+		return 1
+	default:
+		return 2
+	}
+}
+
+const loginProbe = "login"
+
+func summariseProbe(name string, runs []probeRun, interval time.Duration, now time.Time) ProbeSummary {
+	s := ProbeSummary{Probe: name, Verdict: verdict.Unknown, Reason: "no run yet"}
+	var measured []float64
+	for _, run := range runs {
+		s.Runs = append(s.Runs, RunSummary{Time: run.Started, Verdict: run.Verdict, MS: run.latency(), Reason: run.Reason})
+		switch {
+		case run.Verdict.Good():
+			s.Good++
+		case run.Verdict == verdict.Fail:
+			s.Bad++
+		default:
+			s.Unknown++
+			continue
+		}
+		measured = append(measured, run.latency())
+	}
+	if len(measured) > 0 {
+		slices.Sort(measured)
+		s.MedianMS, s.MaxMS = measured[len(measured)/2], measured[len(measured)-1]
+	}
+	if len(runs) == 0 {
+		return s
+	}
+	last := runs[len(runs)-1]
+	age := now.Sub(last.ended())
+	seconds := max(age.Seconds(), 0)
+	s.Verdict, s.Reason, s.LastMS, s.AgeSeconds = last.Verdict, last.Reason, last.latency(), &seconds
+	// A verdict that nobody renews says nothing about now.
+	if age > staleAfter(interval) {
+		s.Verdict, s.Reason = verdict.Unknown, fmt.Sprintf("no run for %s; the last was %s", brief(age), last.Verdict)
+	}
+	return s
+}
+
+// staleAfter leaves room for the longest run, which is two attempts of ten
+// seconds, and for one missed tick.
+func staleAfter(interval time.Duration) time.Duration { return 2*interval + 25*time.Second }
+
+func headline(all []ProbeSummary) Headline {
+	for _, probe := range all {
+		if probe.Probe != loginProbe {
+			continue
+		}
+		h := Headline{Verdict: probe.Verdict, Reason: probe.Reason}
+		switch probe.Verdict {
+		case verdict.Pass:
+			h.Text, h.Reason = "People can log in", ""
+		case verdict.PassAfterRetry:
+			h.Text = "People can log in, at the second attempt"
+		case verdict.Fail:
+			h.Text = "People cannot log in"
+		default:
+			h.Text = "It is not known whether people can log in"
+		}
+		return h
+	}
+	return Headline{Verdict: verdict.Unknown, Text: "It is not known whether people can log in", Reason: "no login probe is configured"}
+}
+
+func (c *Console) summariseScenario(one scenario, now time.Time) ScenarioSummary {
+	s := ScenarioSummary{
+		Scenario: one.Scenario, Verdict: one.Verdict, Running: one.Running, Reason: one.Reason,
+		RunID: one.RunID, Started: one.Started, Seconds: one.Ended.Sub(one.Started).Seconds(),
+	}
+	for _, name := range slices.Sorted(maps.Keys(one.Parameters)) {
+		s.Scenario += fmt.Sprintf(" %s=%s", name, one.Parameters[name])
+	}
+	if one.Running {
+		s.Seconds = now.Sub(one.Started).Seconds()
+	}
+	if path := one.RunID + "/report.html"; c.runs.has(path) {
+		s.Report = "/runs/" + path
+	}
+	return s
+}
+
+func summariseReceipt(arrived receipt) ReceiptSummary {
+	s := ReceiptSummary{
+		Name: arrived.Name, Status: arrived.Status, Severity: arrived.Severity, Runbook: arrived.RunbookURL,
+		About: arrived.Annotations["summary"], Starts: arrived.StartsAt, Received: arrived.ReceivedAt,
+	}
+	if zone := arrived.Labels["zone"]; zone != "" {
+		s.Name += " " + zone
+	}
+	if arrived.Status == "firing" && !arrived.StartsAt.IsZero() {
+		delay := arrived.ReceivedAt.Sub(arrived.StartsAt).Seconds()
+		s.DelaySeconds = &delay
+	}
+	return s
+}
+
+func where(f fault) string {
+	switch {
+	case f.Fault.Zone != "" && f.Fault.Component != "":
+		return f.Fault.Component + " of zone " + f.Fault.Zone
+	case f.Fault.Zone != "":
+		return "zone " + f.Fault.Zone
+	default:
+		return f.Fault.Component
+	}
+}
+
+// brief is a duration as people say it.
+func brief(d time.Duration) string {
+	switch {
+	case d < 0:
+		return "0 s"
+	case d < 2*time.Minute:
+		return fmt.Sprintf("%d s", int(d.Seconds()))
+	case d < 2*time.Hour:
+		return fmt.Sprintf("%d min", int(d.Minutes()))
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%d h", int(d.Hours()))
+	default:
+		return fmt.Sprintf("%d days", int(d.Hours()/24))
+	}
+}
