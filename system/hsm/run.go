@@ -5,7 +5,7 @@ import (
 	"crypto/ecdsa"
 	"errors"
 	"fmt"
-	"log/slog"
+	"io"
 	"math/big"
 	"net/http"
 	"sync"
@@ -14,11 +14,13 @@ import (
 
 	"tocsin/system/hsm/pkcs11pool"
 	"tocsin/system/internal/ops"
+	"tocsin/system/internal/trace"
 	"tocsin/system/internal/wire"
 )
 
-// Run serves the node that config describes until ctx ends.
-func Run(ctx context.Context, config *Config, log *slog.Logger) (err error) {
+// Run serves the node that config describes until ctx ends. It logs JSON lines to out.
+func Run(ctx context.Context, config *Config, out io.Writer) (err error) {
+	log := trace.NewLogger(out, "hsm", config.Zone)
 	if err := config.SoftHSM.prepare(); err != nil {
 		return err
 	}
@@ -60,7 +62,8 @@ func (n *node) handler(callers []string, board *ops.Board, registry *prometheus.
 }
 
 // Init creates the token and its key pair; when they exist it changes nothing.
-func Init(config *Config, log *slog.Logger) error {
+func Init(config *Config, out io.Writer) error {
+	log := trace.NewLogger(out, "hsm-init", config.Zone)
 	if err := config.SoftHSM.prepare(); err != nil {
 		return err
 	}

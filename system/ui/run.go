@@ -1,0 +1,85 @@
+package ui
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"sync"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"tocsin/system/internal/ops"
+	"tocsin/system/internal/trace"
+	"tocsin/system/internal/wire"
+	"tocsin/system/ui/page"
+)
+
+// Run serves the component that config describes until ctx ends. It
+// logs JSON lines to out.
+func Run(ctx context.Context, config *Config, out io.Writer) error {
+	log := trace.NewLogger(out, "ui", config.Zone)
+	server, err := config.TLS.Server()
+	if err != nil {
+		return err
+	}
+	client, err := config.TLS.Client()
+	if err != nil {
+		return err
+	}
+	texts, err := page.NewTexts(string(config.Texts), log)
+	if err != nil {
+		return err
+	}
+	set, err := page.NewSet(base, texts, log)
+	if err != nil {
+		return err
+	}
+	provider := newProvider(config.Identity.Nodes, client)
+	defer provider.nodes.Close()
+	registry := ops.NewRegistry()
+	board := ops.NewBoard("ui", log, registry, ops.Check{Dependency: "identity", Probe: provider.answering})
+	handler := (&pages{provider: provider, set: set, log: log}).handler(registry)
+
+	var background sync.WaitGroup
+	defer background.Wait()
+	background.Go(func() { board.Run(ctx) })
+	return wire.Serve(ctx, log, board.Drain,
+		wire.Server{Name: "public", Address: config.Public.Listen, TLS: server, Handler: wire.OnlyFrom(config.Public.Callers, handler)},
+		wire.Server{Name: "ops", Address: config.Ops.Listen, TLS: server, Handler: wire.OnlyFrom(config.Ops.Callers, board.Handler(rules(), registry))},
+	)
+}
+
+// rules: one slow round of checks must not take the zone's pages away.
+func rules() ops.Rules {
+	return ops.Rules{
+		Ready: ops.AllUp,
+		Serving: func(states []ops.State) []string {
+			for _, state := range states {
+				if state.Lost() {
+					return []string{state.Dependency + ": " + state.Reason}
+				}
+			}
+			return nil
+		},
+	}
+}
+
+func (p *pages) handler(registry prometheus.Registerer) http.Handler {
+	requests := ops.NewRequests("ui", p.log, registry)
+	mux := http.NewServeMux()
+	for pattern, route := range map[string]struct {
+		endpoint string
+		handler  http.Handler
+	}{
+		"GET " + base + "/login":    {"login", http.HandlerFunc(p.showLogin)},
+		"POST " + base + "/login":   {"login-submit", http.HandlerFunc(p.postLogin)},
+		"GET " + base + "/consent":  {"consent", http.HandlerFunc(p.showConsent)},
+		"POST " + base + "/consent": {"consent-submit", http.HandlerFunc(p.postConsent)},
+		"GET " + base + "/error":    {"error", http.HandlerFunc(p.showError)},
+		"GET " + base + "/assets/":  {"assets", p.set.Assets()},
+		"/":                         {"other", http.HandlerFunc(p.notFound)},
+	} {
+		mux.Handle(pattern, requests.Measure(route.endpoint, route.handler))
+	}
+	return mux
+}
