@@ -21,6 +21,10 @@ import (
 // maxBody bounds what is read of one answer, in bytes.
 const maxBody = 1 << 20
 
+// ErrDiscovery says that the target's metadata could not be had: it is not
+// reachable, not trusted, or not what it says it is.
+var ErrDiscovery = errors.New("discovery failed")
+
 // Metadata is the part of the discovery document (OpenID Connect Discovery 1.0
 // section 3) that scenarios use.
 type Metadata struct {
@@ -51,36 +55,44 @@ type Client struct {
 	Metadata Metadata
 }
 
-// Discover reads the client's key and the target's metadata. It fails when the
-// document names another issuer than it was asked of (section 4.3).
+// Discover reads the client's key and the target's metadata. It fails with
+// ErrDiscovery also when the document names another issuer than it was asked of
+// (section 4.3).
 func Discover(ctx context.Context, config Config) (*Client, error) {
 	key, err := readKey(config.KeyFile)
 	if err != nil {
 		return nil, err
 	}
 	client := &Client{config: config, key: key, trace: telemetry.NewTrace()}
-	address := strings.TrimSuffix(config.Issuer, "/") + "/.well-known/openid-configuration"
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
-	if err != nil {
-		return nil, fmt.Errorf("discover %s: %w", config.Issuer, err)
-	}
-	answer, err := client.do(request)
-	if err != nil {
-		return nil, fmt.Errorf("discover %s: %w", config.Issuer, err)
-	}
-	if answer.Status != http.StatusOK {
-		return nil, fmt.Errorf("discover %s: status %d", config.Issuer, answer.Status)
-	}
-	if err := json.Unmarshal(answer.Body, &client.Metadata); err != nil {
-		return nil, fmt.Errorf("discover %s: %w", config.Issuer, err)
-	}
-	if client.Metadata.Issuer != config.Issuer {
-		return nil, fmt.Errorf("discover %s: the document names issuer %q", config.Issuer, client.Metadata.Issuer)
-	}
-	if client.Metadata.Authorization == "" || client.Metadata.Token == "" {
-		return nil, fmt.Errorf("discover %s: the document lacks authorization_endpoint or token_endpoint", config.Issuer)
+	if err := client.discover(ctx); err != nil {
+		return nil, fmt.Errorf("%w: %s: %w", ErrDiscovery, config.Issuer, err)
 	}
 	return client, nil
+}
+
+func (c *Client) discover(ctx context.Context) error {
+	address := strings.TrimSuffix(c.config.Issuer, "/") + "/.well-known/openid-configuration"
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return fmt.Errorf("make request: %w", err)
+	}
+	answer, err := c.do(request)
+	if err != nil {
+		return err
+	}
+	if answer.Status != http.StatusOK {
+		return fmt.Errorf("status %d", answer.Status)
+	}
+	if err := json.Unmarshal(answer.Body, &c.Metadata); err != nil {
+		return fmt.Errorf("read document: %w", err)
+	}
+	if c.Metadata.Issuer != c.config.Issuer {
+		return fmt.Errorf("the document names issuer %q", c.Metadata.Issuer)
+	}
+	if c.Metadata.Authorization == "" || c.Metadata.Token == "" {
+		return errors.New("the document lacks authorization_endpoint or token_endpoint")
+	}
+	return nil
 }
 
 func readKey(path string) (jose.JSONWebKey, error) {
