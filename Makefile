@@ -19,7 +19,9 @@ BUILD   := go build -trimpath -buildvcs=false
 
 # The race detector doubles a test's time. These packages share memory between
 # goroutines; the rest are values and functions over them.
-RACE    := ./alerts/... ./chaos/... ./internal/telemetry/... ./probes/schedule/... ./system/hsm/... ./system/lab/...
+RACE    := $(addsuffix /...,./chaos ./probes/monitor ./probes/schedule ./scenarios/engine ./scenarios/ledger \
+           ./system/hsm ./system/identity/clients ./system/identity/keyset ./system/identity/store \
+           ./system/lab/fault ./visual/capture)
 FUZZTIME ?= 20s
 
 .PHONY: help
