@@ -156,3 +156,18 @@ func monotonic() (time.Duration, error) {
 	}
 	return time.Duration(now.Nano()), nil
 }
+
+// Writable reports whether an event could be recorded now, without recording
+// one: it writes one and takes it back.
+func (j *Journal) Writable(ctx context.Context) error {
+	transaction, err := j.writer.BeginTx(ctx, nil)
+	if err != nil {
+		return j.explain("write to", err)
+	}
+	_, err = transaction.ExecContext(ctx,
+		`INSERT INTO events (time_ns, mono_ns, kind, run_id, trace_id, payload) VALUES (0, 0, 'trial', '', '', 'null')`)
+	if err != nil {
+		return errors.Join(j.explain("write to", err), rollback(transaction))
+	}
+	return rollback(transaction)
+}
