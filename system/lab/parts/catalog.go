@@ -63,6 +63,10 @@ func (s Site) recipes() map[topology.Component]recipe {
 	}
 }
 
+// Ceremony renders the configuration by which the signing key is made: it alone
+// names the security officer's PIN.
+func (s Site) Ceremony(pod topology.Pod) ([]byte, error) { return s.render("ceremony.yaml", pod) }
+
 // Make renders the part of a pod.
 func (s Site) Make(pod topology.Pod) (Part, error) {
 	recipe, known := s.recipes()[pod.Component]

@@ -101,14 +101,10 @@ func (r *Region) secrets() error {
 	if err != nil {
 		return err
 	}
-	officer, err := random(16)
-	if err != nil {
-		return err
-	}
 	for _, zone := range topology.Zones() {
 		identity := r.site.Dir(topology.Pod{Zone: zone, Component: topology.Identity})
 		hsm := r.site.Dir(topology.Pod{Zone: zone, Component: topology.HSM})
-		for path, content := range map[string][]byte{identity + "/pepper": pepper, hsm + "/pin": pin, hsm + "/so-pin": officer} {
+		for path, content := range map[string][]byte{identity + "/pepper": pepper, hsm + "/pin": pin} {
 			if err := os.WriteFile(path, content, 0o600); err != nil {
 				return fmt.Errorf("write secret: %w", err)
 			}
@@ -118,10 +114,26 @@ func (r *Region) secrets() error {
 }
 
 // ceremony makes the signing key in one token and clones the token into the
-// other zones: the key leaves it only encrypted under the token's PIN.
-func (r *Region) ceremony() error {
+// other zones: the key leaves it only encrypted under the token's PIN. The
+// security officer's PIN lives no longer than this function.
+func (r *Region) ceremony() (err error) {
 	first := topology.Pod{Zone: topology.Zones()[0], Component: topology.HSM}
-	if err := r.tool("hsm-init", "--config", r.site.Dir(first)+"/hsm.yaml"); err != nil {
+	officer, err := random(16)
+	if err != nil {
+		return err
+	}
+	config, err := r.site.Ceremony(first)
+	if err != nil {
+		return err
+	}
+	ceremony := r.site.Dir(first) + "/ceremony.yaml"
+	for path, content := range map[string][]byte{ceremony: config, r.site.Dir(first) + "/so-pin": officer} {
+		if err := os.WriteFile(path, content, 0o600); err != nil {
+			return fmt.Errorf("prepare key ceremony: %w", err)
+		}
+		defer func() { err = errors.Join(err, os.Remove(path)) }()
+	}
+	if err := r.tool("hsm-init", "--config", ceremony); err != nil {
 		return err
 	}
 	for _, zone := range topology.Zones()[1:] {
@@ -129,13 +141,6 @@ func (r *Region) ceremony() error {
 		if err := os.CopyFS(clone, os.DirFS(r.site.Dir(first)+"/tokens")); err != nil {
 			return fmt.Errorf("clone token into zone %s: %w", zone, err)
 		}
-		// The security officer's PIN is of no use once the token is made.
-		if err := os.Remove(filepath.Dir(clone) + "/so-pin"); err != nil {
-			return fmt.Errorf("remove security officer's PIN: %w", err)
-		}
-	}
-	if err := os.Remove(r.site.Dir(first) + "/so-pin"); err != nil {
-		return fmt.Errorf("remove security officer's PIN: %w", err)
 	}
 	return nil
 }
