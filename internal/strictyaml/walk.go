@@ -114,7 +114,8 @@ func (w *walker) sequence(node *yaml.Node, want reflect.Type, path string) {
 
 func (w *walker) scalar(node *yaml.Node, want reflect.Type, path string) {
 	err := node.Decode(reflect.New(want).Interface())
-	if err == nil {
+	// The decoder would cut 1.5 down to 1.
+	if err == nil && !(isInteger(want) && node.ShortTag() == "!!float") {
 		return
 	}
 	if decodesItself(want) && want != durationType {
@@ -122,6 +123,10 @@ func (w *walker) scalar(node *yaml.Node, want reflect.Type, path string) {
 		return
 	}
 	w.report(node, path, fmt.Sprintf("wants %s, has %s", wanted(want), shown(node)), "")
+}
+
+func isInteger(want reflect.Type) bool {
+	return want != durationType && want.Kind() >= reflect.Int && want.Kind() <= reflect.Uint64
 }
 
 // pair is one key of a mapping with its value.

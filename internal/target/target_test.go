@@ -1,0 +1,121 @@
+package target_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"tocsin/internal/strictyaml"
+	"tocsin/internal/target"
+)
+
+const whole = `version: 1
+name: lab
+issuer: https://localhost:8443/
+tls: {ca_file: ca.pem}
+client:
+  id: tocsin-synthetic
+  key_file: client.jwk
+  redirect_uri: https://localhost:8443/synthetic/callback
+  scopes: [openid, profile]
+accounts:
+  probe: {individual_id: "1000000001", secret_file: pin}
+  load: {first: "0200", count: 3, secret_file: pin}
+zones:
+  - {name: a, url: https://localhost:8451}
+injector: {kind: lab, socket: control.sock}
+`
+
+// folder holds the files that the target file names.
+func folder(t *testing.T, text string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for name, content := range map[string]string{"ca.pem": "no certificate", "client.jwk": "{}", "pin": "545411\r\n", "target.yaml": text} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return filepath.Join(dir, "target.yaml")
+}
+
+func TestAWholeTargetFileIsLoaded(t *testing.T) {
+	path := folder(t, whole)
+	loaded, err := target.Load(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if loaded.Issuer != "https://localhost:8443" || loaded.Client.Auth != target.AuthPrivateKeyJWT || loaded.Login.Driver != target.DriverForm {
+		t.Errorf("defaults are wrong: %+v", loaded)
+	}
+	for _, file := range []string{loaded.TLS.CAFile, loaded.Client.KeyFile, loaded.Accounts.Load.SecretFile, loaded.Injector.Socket} {
+		if filepath.Dir(file) != filepath.Dir(path) {
+			t.Errorf("%s does not start at the folder of the target file", file)
+		}
+	}
+	if id, err := loaded.Accounts.Load.ID(2); err != nil || id != "0202" {
+		t.Errorf("the third account is %q, %v", id, err)
+	}
+	if _, err := loaded.Accounts.Load.ID(3); err == nil {
+		t.Error("the range has a fourth account")
+	}
+	if secret, err := target.ReadSecret(loaded.Accounts.Probe.SecretFile); err != nil || secret != "545411" {
+		t.Errorf("secret %q, %v", secret, err)
+	}
+	if _, err := loaded.TLSConfig(); err == nil || !strings.Contains(err.Error(), "no PEM certificate") {
+		t.Errorf("a file without certificate is trusted: %v", err)
+	}
+}
+
+func TestWhatIsWrongInATargetFileIsNamedWithItsLine(t *testing.T) {
+	cases := map[string]struct {
+		old, new string
+		line     int
+		key      string
+		want     string
+	}{
+		"a key that does not exist":            {"redirect_uri:", "redirct_uri:", 8, "client.redirct_uri", `did you mean "redirect_uri"?`},
+		"a file that is missing":               {"client.jwk", "other.jwk", 7, "client.key_file", "no such file"},
+		"a folder where a file belongs":        {"client.jwk", ".", 7, "client.key_file", "is not a file"},
+		"another version":                      {"version: 1", "version: 2", 1, "version", "not supported"},
+		"a name that is no file name":          {"name: lab", "name: ../lab", 2, "name", "is no name"},
+		"an issuer in the clear":               {"https://localhost:8443/\n", "http://id.example.org\n", 3, "issuer", "not https"},
+		"an issuer that is no URL":             {"https://localhost:8443/\n", "localhost\n", 3, "issuer", "not a URL"},
+		"a client without id":                  {"id: tocsin-synthetic", "id:", 6, "client.id", "is missing"},
+		"a way to authenticate nobody knows":   {"key_file: client.jwk", "key_file: client.jwk\n  auth: none", 8, "client.auth", "private_key_jwt"},
+		"a relative redirect URI":              {"https://localhost:8443/synthetic", "/synthetic", 8, "client.redirect_uri", "not an absolute URL"},
+		"scopes without openid":                {"[openid, profile]", "[profile]", 9, "client.scopes", "lacks the scope openid"},
+		"a load range that is no number":       {`"0200"`, `"2x"`, 12, "accounts.load.first", "not a number"},
+		"a load range of nobody":               {"count: 3", "count: 0", 12, "accounts.load.count", "none"},
+		"a zone twice":                         {"zones:\n", "zones:\n  - {name: a, url: https://localhost:1}\n", 15, "zones[1].name", "twice"},
+		"an injector nobody knows":             {"kind: lab", "kind: monkey", 15, "injector.kind", "choose from lab"},
+		"an injector without kind":             {"kind: lab, ", "", 15, "injector.kind", "is missing"},
+		"an account that is no text but a map": {`"1000000001"`, "{}", 11, "accounts.probe.individual_id", "wants text"},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			path := folder(t, strings.Replace(whole, tc.old, tc.new, 1))
+			_, err := target.Load(path)
+			var found *strictyaml.Error
+			if !errors.As(err, &found) {
+				t.Fatalf("got %v", err)
+			}
+			if found.File != path || found.Line != tc.line || found.Key != tc.key || !strings.Contains(found.Error(), tc.want) {
+				t.Errorf("got  %s\nwant line %d, key %s, …%s…", found, tc.line, tc.key, tc.want)
+			}
+		})
+	}
+}
+
+func TestHTTPIsAllowedToThisMachineOnly(t *testing.T) {
+	for address, allowed := range map[string]bool{
+		"http://127.0.0.1:8080": true, "http://localhost:8080": true, "http://[::1]:8080": true,
+		"http://10.0.0.1": false, "http://localhost.example.org": false, "ftp://localhost": false,
+	} {
+		_, err := target.Load(folder(t, strings.Replace(whole, "https://localhost:8443/\n", address+"\n", 1)))
+		if (err == nil) != allowed {
+			t.Errorf("%s: %v", address, err)
+		}
+	}
+}
