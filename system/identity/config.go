@@ -86,7 +86,8 @@ type Lifetimes struct {
 	AccessToken conf.Duration `yaml:"access_token"`
 }
 
-func defaults() *Config {
+// Defaults returns what keys mean that a file does not have.
+func Defaults() *Config {
 	return &Config{
 		UIPath:   "/ui",
 		Postgres: Postgres{MaxConnections: 12},
@@ -111,7 +112,7 @@ func LoadDatabaseConfig(file string) (*Config, error) {
 }
 
 func load(file string, more func(*Config) []error) (*Config, error) {
-	config := defaults()
+	config := Defaults()
 	if err := conf.Load(file, config); err != nil {
 		return nil, err
 	}

@@ -1,0 +1,306 @@
+package identity_test
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+
+	"tocsin/system/identity"
+	"tocsin/system/identity/secret"
+	"tocsin/system/identity/seed"
+	"tocsin/system/identity/store/postgres"
+	"tocsin/system/identity/testrig"
+	"tocsin/system/ui"
+)
+
+const (
+	clientID = "tocsin-synthetic"
+	pin      = "24680"
+	personID = "1000000001"
+)
+
+// site is two zones on one rig, each with provider, pages and a gateway.
+type site struct {
+	rig       *testrig.Rig
+	zones     []*zone
+	issuer    string
+	callback  string
+	clientKey *ecdsa.PrivateKey
+	stop      context.CancelFunc
+	running   []chan error
+	servers   []*http.Server
+}
+
+type zone struct {
+	gateway  string
+	provider *identity.Config
+}
+
+// shared is made by TestMain, because the parts take seconds to start.
+var shared *site
+
+func TestMain(m *testing.M) { os.Exit(runTests(m)) }
+
+func runTests(m *testing.M) int {
+	flag.Parse()
+	made, err := newSite(context.Background())
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	shared = made
+	code := m.Run()
+	if err := shared.close(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return code
+}
+
+func newSite(parent context.Context) (*site, error) {
+	rig, err := testrig.Start(parent)
+	if err != nil {
+		return nil, err
+	}
+	ctx, stop := context.WithCancel(parent)
+	s := &site{rig: rig, stop: stop}
+	s.clientKey, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	ports := make([]int, 2)
+	for i := range ports {
+		if ports[i], err = testrig.Port(); err != nil {
+			return nil, err
+		}
+	}
+	s.issuer = fmt.Sprintf("https://localhost:%d", ports[0])
+	s.callback = s.issuer + "/synthetic/callback"
+	for i, name := range []string{"a", "b"} {
+		config, err := rig.Config(name, s.issuer)
+		if err != nil {
+			return nil, err
+		}
+		s.zones = append(s.zones, &zone{provider: config, gateway: fmt.Sprintf("https://localhost:%d", ports[i])})
+	}
+	if err := s.fill(ctx); err != nil {
+		return nil, errors.Join(err, rig.Close())
+	}
+	for i, z := range s.zones {
+		if err := s.startZone(ctx, i, z, ports[i]); err != nil {
+			return nil, errors.Join(err, rig.Close())
+		}
+	}
+	return s, s.awaitReady(ctx)
+}
+
+// fill creates the schema and seeds it, twice, as repeated deployments do.
+func (s *site) fill(ctx context.Context) error {
+	config := s.zones[0].provider
+	for range 2 {
+		if err := identity.Migrate(ctx, config, io.Discard); err != nil {
+			return err
+		}
+	}
+	keys, err := secret.Load(string(config.Secrets.Pepper))
+	if err != nil {
+		return err
+	}
+	db, err := postgres.Open(ctx, postgres.Config{
+		Hosts: config.Postgres.Hosts, Database: "identity", User: "identity", TLS: config.TLS, MaxConnections: 2,
+	})
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	content := &seed.File{
+		Clients: []seed.Client{s.client(clientID), s.client("other")},
+		Persons: []seed.Person{{IndividualID: personID, PIN: pin, Claims: map[string]any{
+			"name": "Ada Nord", "given_name": "Ada", "family_name": "Nord", "birthdate": "1988-03-14", "email": "ada@example.org",
+		}}},
+		Ranges: []seed.Range{{First: "2000000000", Count: 200, PIN: pin}},
+	}
+	for range 2 {
+		if err := seed.Apply(ctx, content, db, keys); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *site) client(id string) seed.Client {
+	return seed.Client{
+		ID: id, Name: "Tax Office", RedirectURIs: []string{s.callback},
+		JWKS:       jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: s.clientKey.Public(), KeyID: "k1", Algorithm: "ES256", Use: "sig"}}},
+		Scopes:     []string{"openid", "profile", "email", "grant_management_query"},
+		GrantTypes: []string{"authorization_code", "client_credentials"},
+	}
+}
+
+func (s *site) startZone(ctx context.Context, i int, z *zone, port int) error {
+	uiTLS, err := s.rig.CA.Issue("ui")
+	if err != nil {
+		return err
+	}
+	pages := &ui.Config{Version: 1, Zone: z.provider.Zone, TLS: uiTLS}
+	for _, listener := range []*ui.Listener{&pages.Public, &pages.Ops} {
+		free, err := testrig.Port()
+		if err != nil {
+			return err
+		}
+		listener.Listen = fmt.Sprintf("127.0.0.1:%d", free)
+	}
+	for offset := range s.zones {
+		other := s.zones[(i+offset)%len(s.zones)]
+		pages.Identity.Nodes = append(pages.Identity.Nodes, "https://"+other.provider.Internal.Listen)
+	}
+	s.run(func() error { return identity.Run(ctx, z.provider, logs()) })
+	s.run(func() error { return ui.Run(ctx, pages, logs()) })
+	return s.startGateway(port, "https://"+z.provider.Public.Listen, "https://"+pages.Public.Listen)
+}
+
+// logs shows what services log when the tests run verbosely.
+func logs() io.Writer {
+	if testing.Verbose() {
+		return os.Stderr
+	}
+	return io.Discard
+}
+
+func (s *site) run(work func() error) {
+	done := make(chan error, 1)
+	s.running = append(s.running, done)
+	go func() { done <- work() }()
+}
+
+// startGateway forwards /ui/ to the pages and the rest to the provider.
+func (s *site) startGateway(port int, provider, pages string) error {
+	files, err := s.rig.CA.Issue("gateway")
+	if err != nil {
+		return err
+	}
+	upstream, err := files.Client()
+	if err != nil {
+		return err
+	}
+	transport := &http.Transport{TLSClientConfig: upstream, ForceAttemptHTTP2: true}
+	proxy := &httputil.ReverseProxy{Transport: transport, Rewrite: func(r *httputil.ProxyRequest) {
+		target := provider
+		if strings.HasPrefix(r.In.URL.Path, "/ui/") {
+			target = pages
+		}
+		parsed, err := url.Parse(target)
+		if err != nil {
+			panic(err)
+		}
+		r.SetURL(parsed)
+		r.Out.Host = r.In.Host
+	}}
+	server, err := files.Server()
+	if err != nil {
+		return err
+	}
+	server.ClientAuth = tls.NoClientCert
+	running := &http.Server{Addr: fmt.Sprintf("127.0.0.1:%d", port), Handler: proxy, TLSConfig: server}
+	s.servers = append(s.servers, running)
+	go func() {
+		if err := running.ListenAndServeTLS("", ""); !errors.Is(err, http.ErrServerClosed) {
+			fmt.Fprintln(os.Stderr, "gateway:", err)
+		}
+	}()
+	return nil
+}
+
+func (s *site) awaitReady(ctx context.Context) error {
+	for _, z := range s.zones {
+		if err := await(ctx, 20*time.Second, func() error { return s.ops(ctx, z.provider, "/readyz") }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ops asks an operations path and fails unless it says 200.
+func (s *site) ops(ctx context.Context, config *identity.Config, path string) error {
+	body, status, err := s.opsBody(ctx, config, path)
+	if err == nil && status != http.StatusOK {
+		err = fmt.Errorf("%s says %d: %s", path, status, body)
+	}
+	return err
+}
+
+func (s *site) opsBody(ctx context.Context, config *identity.Config, path string) (string, int, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://"+config.Ops.Listen+path, nil)
+	if err != nil {
+		return "", 0, err
+	}
+	tlsConfig, err := config.TLS.Client()
+	if err != nil {
+		return "", 0, err
+	}
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: tlsConfig, DisableKeepAlives: true}, Timeout: 2 * time.Second}
+	response, err := client.Do(request)
+	if err != nil {
+		return "", 0, err
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	return string(body), response.StatusCode, err
+}
+
+func (s *site) close() error {
+	s.stop()
+	var problems []error
+	for _, done := range s.running {
+		problems = append(problems, <-done)
+	}
+	for _, server := range s.servers {
+		problems = append(problems, server.Close())
+	}
+	return errors.Join(append(problems, s.rig.Close())...)
+}
+
+// await repeats condition until it holds or limit is over.
+func await(ctx context.Context, limit time.Duration, condition func() error) error {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	for {
+		err := condition()
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("not within %s: %w", limit, err)
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+// roots trusts the rig's CA.
+func (s *site) roots() (*tls.Config, error) {
+	text, err := os.ReadFile(filepath.Clean(s.rig.CA.File()))
+	if err != nil {
+		return nil, err
+	}
+	pool := x509.NewCertPool()
+	pool.AppendCertsFromPEM(text)
+	return &tls.Config{RootCAs: pool}, nil
+}

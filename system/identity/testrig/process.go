@@ -1,0 +1,147 @@
+package testrig
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"time"
+)
+
+// startLimit bounds how long a part may take to answer.
+const startLimit = 20 * time.Second
+
+// Process is one real part.
+type Process struct {
+	Name  string
+	args  []string
+	as    *syscall.Credential
+	log   string
+	ready func(context.Context) error
+
+	cmd  *exec.Cmd
+	done chan struct{}
+}
+
+// Start runs the part and waits until it answers.
+func (p *Process) Start(ctx context.Context) error {
+	out, err := os.OpenFile(p.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	if err != nil {
+		return fmt.Errorf("open log of %s: %w", p.Name, err)
+	}
+	defer out.Close()
+	p.cmd = exec.Command(p.args[0], p.args[1:]...)
+	p.cmd.Stdout, p.cmd.Stderr = out, out
+	// The part dies with the test, also when that is killed.
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Credential: p.as, Pdeathsig: syscall.SIGKILL, Setpgid: true}
+	if err := p.cmd.Start(); err != nil {
+		return fmt.Errorf("start %s: %w", p.Name, err)
+	}
+	done := make(chan struct{})
+	p.done = done
+	go func(cmd *exec.Cmd) {
+		defer close(done)
+		if err := cmd.Wait(); err != nil && ctx.Err() == nil {
+			fmt.Fprintf(os.Stderr, "%s ended: %v\n", p.Name, err)
+		}
+	}(p.cmd)
+	return p.await(ctx)
+}
+
+func (p *Process) await(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, startLimit)
+	defer cancel()
+	for {
+		err := p.ready(ctx)
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-p.done:
+			text, readErr := os.ReadFile(p.log)
+			return errors.Join(fmt.Errorf("%s ended while starting: %s", p.Name, text), readErr)
+		case <-ctx.Done():
+			return fmt.Errorf("%s does not answer: %w", p.Name, err)
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+// Kill ends the part and all its children at once.
+func (p *Process) Kill() error {
+	if p.cmd == nil {
+		return nil
+	}
+	if err := syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
+		return fmt.Errorf("kill %s: %w", p.Name, err)
+	}
+	<-p.done
+	return nil
+}
+
+// Freeze stops the part without a word to its peers, as a lost network does.
+func (p *Process) Freeze() error { return syscall.Kill(-p.cmd.Process.Pid, syscall.SIGSTOP) }
+
+// Thaw ends a freeze.
+func (p *Process) Thaw() error { return syscall.Kill(-p.cmd.Process.Pid, syscall.SIGCONT) }
+
+// Port returns a TCP port of loopback that is free now.
+func Port() (int, error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return 0, fmt.Errorf("find a free port: %w", err)
+	}
+	port := listener.Addr().(*net.TCPAddr).Port
+	return port, listener.Close()
+}
+
+func address(port int) string { return "127.0.0.1:" + strconv.Itoa(port) }
+
+func accepts(port int) func(context.Context) error {
+	return func(ctx context.Context) error {
+		var dialer net.Dialer
+		connection, err := dialer.DialContext(ctx, "tcp", address(port))
+		if err != nil {
+			return err
+		}
+		return connection.Close()
+	}
+}
+
+// program finds an installed program, or says how to install it.
+func program(name, debianPackage string) (string, error) {
+	if path, err := exec.LookPath(name); err == nil {
+		return path, nil
+	}
+	found, err := filepath.Glob("/usr/lib/postgresql/*/bin/" + name)
+	if err != nil || len(found) == 0 {
+		return "", fmt.Errorf("%s is missing; install it: apt-get install %s", name, debianPackage)
+	}
+	return found[len(found)-1], nil
+}
+
+// unprivileged is the user that PostgreSQL runs as: it refuses to run as root.
+func unprivileged() (*syscall.Credential, error) {
+	if os.Getuid() != 0 {
+		return nil, nil
+	}
+	account, err := user.Lookup("postgres")
+	if err != nil {
+		return nil, fmt.Errorf("find a user for PostgreSQL: %w; install it: apt-get install postgresql", err)
+	}
+	uid, err := strconv.ParseUint(account.Uid, 10, 32)
+	if err != nil {
+		return nil, fmt.Errorf("read uid: %w", err)
+	}
+	gid, err := strconv.ParseUint(account.Gid, 10, 32)
+	if err != nil {
+		return nil, fmt.Errorf("read gid: %w", err)
+	}
+	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, nil
+}
