@@ -86,7 +86,7 @@ func alert(line *scenarios.Expectation, want spec.Alert, facts Facts) {
 		return
 	}
 	if facts.PagerProblem != "" {
-		line.Reason = "nobody listened for the pager: " + facts.PagerProblem
+		line.Reason = facts.PagerProblem
 		return
 	}
 	first, ok := FirstAlert(facts.Alerts, want, *facts.Fault)
@@ -168,7 +168,9 @@ func faultInForce(line *scenarios.Expectation, want spec.FaultInForce, facts Fac
 		// target: the experiment did not take place.
 		line.Measured = "not seen"
 		line.Reason = "no probe saw the fault from outside; they said last: " + facts.Sight.Last
-		if !facts.Sight.Unknown {
+		if facts.Sight.Last == "" {
+			line.Reason = "no probe was asked while the fault was held"
+		} else if !facts.Sight.Unknown {
 			decide(line, false, line.Reason)
 		}
 		return
@@ -190,7 +192,9 @@ func recovered(line *scenarios.Expectation, want spec.Recovered, facts Facts) {
 	if facts.Recovery.Good == nil {
 		line.Measured = "not recovered"
 		line.Reason = "the probes said last: " + facts.Recovery.Last
-		if !facts.Recovery.Unknown {
+		if facts.Recovery.Last == "" {
+			line.Reason = "no probe was asked often enough after the revert"
+		} else if !facts.Recovery.Unknown {
 			decide(line, false, line.Reason)
 		}
 		return

@@ -27,10 +27,15 @@ func Conclude(lines []scenarios.Expectation) (verdict.Verdict, string) {
 	switch {
 	case len(lines) == 0:
 		return whole, "nothing was checked"
-	case len(broken) > 0:
-		return whole, fmt.Sprintf("%d of %d lines broken: %s", len(broken), len(lines), strings.Join(broken, "; "))
-	case len(open) > 0:
-		return whole, fmt.Sprintf("%d of %d lines could not be judged: %s", len(open), len(lines), strings.Join(open, "; "))
+	case len(broken)+len(open) > 0:
+		var reasons []string
+		if len(broken) > 0 {
+			reasons = append(reasons, fmt.Sprintf("%d of %d lines broken: %s", len(broken), len(lines), strings.Join(broken, "; ")))
+		}
+		if len(open) > 0 {
+			reasons = append(reasons, fmt.Sprintf("%d of %d lines could not be judged: %s", len(open), len(lines), strings.Join(open, "; ")))
+		}
+		return whole, strings.Join(reasons, ". ")
 	}
 	return whole, fmt.Sprintf("all %d lines hold", len(lines))
 }

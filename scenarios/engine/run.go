@@ -18,6 +18,9 @@ import (
 // errStop is the cause with which a stop condition ends an experiment.
 var errStop = errors.New("stop condition met")
 
+// errInterrupted is what a person's Ctrl-C leaves.
+var errInterrupted = errors.New("interrupted")
+
 // run is one performance of a scenario.
 type run struct {
 	Config
@@ -64,7 +67,7 @@ func (r *run) say(format string, values ...any) {
 func (r *run) perform(ctx context.Context) {
 	r.phase("steady state")
 	if err := r.Pager.Ready(ctx); err != nil {
-		r.facts.PagerProblem = err.Error()
+		r.facts.PagerProblem = "nobody listens for the pager: " + err.Error()
 	}
 	r.checkSteadyState(ctx, before)
 	if closed := r.gateClosed(); closed != "" {
@@ -82,6 +85,7 @@ func (r *run) perform(ctx context.Context) {
 	}
 	r.finishLoad(loading)
 	if r.interrupted(ctx) || r.facts.Fault == nil {
+		r.facts.PagerProblem = "the scenario ended before the alerts were collected"
 		return
 	}
 	r.phase("audit")
@@ -97,7 +101,7 @@ func (r *run) interrupted(ctx context.Context) bool {
 		return false
 	}
 	if r.stopped == nil || errors.Is(r.stopped, context.Canceled) {
-		r.stopped = fmt.Errorf("interrupted: %w", context.Cause(ctx))
+		r.stopped = errInterrupted
 	}
 	return true
 }

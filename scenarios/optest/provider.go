@@ -4,6 +4,8 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
 	"net/http"
@@ -177,4 +179,13 @@ func respond(w http.ResponseWriter, status int, body any) {
 
 func refuse(w http.ResponseWriter, name string) {
 	respond(w, http.StatusBadRequest, map[string]string{"error": name})
+}
+
+// Know makes an acknowledged consent with a code that was redeemed.
+func (p *Provider) Know(grant, spent, verifier string) {
+	sum := sha256.Sum256([]byte(verifier))
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.grants[grant] = true
+	p.codes[spent] = &code{grant: grant, redeemed: true, transaction: transaction{challenge: base64.RawURLEncoding.EncodeToString(sum[:])}}
 }
