@@ -36,14 +36,14 @@ func (c *check) judge(shot *capture.Shot) {
 		c.conclude(verdict.Unknown, "baseline was approved in another environment (%s): approve the page here", strings.Join(differences, "; "))
 		return
 	}
-	before, err := compare.DecodePNG(c.approved.PNG, compare.MaxPixels)
-	if err != nil {
-		c.conclude(verdict.Unknown, "baseline cannot be read: %v", err)
+	// Nearly all checks of a page that is watched end here.
+	if baseline.Hash(shot.PNG) == c.approved.SHA256 {
+		c.conclude(verdict.Pass, "is the approved picture to the byte, %s", c.approvedBy())
 		return
 	}
-	now, err := compare.DecodePNG(shot.PNG, compare.MaxPixels)
+	before, now, err := compare.DecodePair(c.approved.PNG, shot.PNG, compare.MaxPixels)
 	if err != nil {
-		c.conclude(verdict.Unknown, "picture cannot be read: %v", err)
+		c.conclude(verdict.Unknown, "%v", err)
 		return
 	}
 	outcome, note, err := assess(before, now, *c.config.Tolerance)
@@ -53,7 +53,8 @@ func (c *check) judge(shot *capture.Shot) {
 	}
 	c.report(outcome)
 	if note == "" {
-		c.conclude(verdict.Pass, "%s", c.sameness(outcome))
+		c.conclude(verdict.Pass, "looks as approved (%d pixels within the tolerance), %s",
+			outcome.Changed+outcome.Antialiased+outcome.Below, c.approvedBy())
 		return
 	}
 	c.conclude(verdict.Fail, "%s", note+c.hints(shot))
@@ -93,10 +94,11 @@ func assess(before, now *image.NRGBA, tolerance Tolerance) (*compare.Outcome, st
 
 // extent says how much changed and where.
 func extent(outcome *compare.Outcome) string {
-	text := fmt.Sprintf("%.2f %% of the page changed (%d pixels)", outcome.Percent(), outcome.Changed)
-	if outcome.Percent() < 0.01 {
-		text = fmt.Sprintf("%d pixels of the page changed (less than 0.01 %%)", outcome.Changed)
+	pixels := "pixels"
+	if outcome.Changed == 1 {
+		pixels = "pixel"
 	}
+	text := fmt.Sprintf("%.4g %% of the page changed (%d %s)", outcome.Percent(), outcome.Changed, pixels)
 	if len(outcome.Boxes) == 0 {
 		return text
 	}
@@ -117,15 +119,8 @@ func (c *check) report(outcome *compare.Outcome) {
 	}
 }
 
-// sameness is the reason of a pass.
-func (c *check) sameness(outcome *compare.Outcome) string {
-	text := "looks as approved"
-	if baseline.Hash(c.actual) == c.approved.SHA256 || outcome.Changed+outcome.Antialiased+outcome.Below == 0 {
-		text = "is the approved picture to the pixel"
-	} else {
-		text += fmt.Sprintf(" (%d pixels within the tolerance)", outcome.Changed+outcome.Antialiased+outcome.Below)
-	}
-	return fmt.Sprintf("%s, by %s on %s", text, c.approved.ApprovedBy, c.approved.ApprovedAt.Format("2006-01-02"))
+func (c *check) approvedBy() string {
+	return fmt.Sprintf("by %s on %s", c.approved.ApprovedBy, c.approved.ApprovedAt.Format("2006-01-02"))
 }
 
 // hints name what may have caused a change.

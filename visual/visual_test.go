@@ -40,7 +40,7 @@ func TestLoginPageFromFirstLookToSabotage(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	same := expect(t, config, verdict.Pass, "is the approved picture to the pixel, by alice")
+	same := expect(t, config, verdict.Pass, "is the approved picture to the byte, by alice")
 	if same.Percent != 0 || same.ChangedPixels != 0 || same.Files.Difference != "" || same.URL != issuer.URL+"/ui/login" {
 		t.Errorf("pass with %+v", same)
 	}

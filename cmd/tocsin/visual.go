@@ -121,7 +121,7 @@ func (a *app) printCheck(result visual.Result) {
 		}
 	}
 	if result.Files.Baseline != "" {
-		line("changed", fmt.Sprintf("%.4f %% (%d pixels)", result.Percent, result.ChangedPixels))
+		line("changed", fmt.Sprintf("%.4g %% (%d pixels)", result.Percent, result.ChangedPixels))
 	}
 	line("page", result.URL)
 	line("baseline", result.Files.Baseline)

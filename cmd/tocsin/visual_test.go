@@ -65,7 +65,7 @@ func TestVisualCommandsFromNothingToAChangedWord(t *testing.T) {
 	command(verdict.ExitPass, "login  no approved baseline", "visual", "list")
 	command(verdict.ExitUnknown, "login  UNKNOWN  no approved baseline", "visual", "check")
 	command(verdict.ExitPass, "login  approved by alice", "visual", "approve", "login")
-	command(verdict.ExitPass, "login  PASS  is the approved picture to the pixel, by alice", "visual", "check")
+	command(verdict.ExitPass, "login  PASS  is the approved picture to the byte, by alice", "visual", "check")
 
 	heading = "Log on"
 	var report visualReport

@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"os"
 	"os/exec"
@@ -46,6 +47,8 @@ type Options struct {
 	Roots *x509.CertPool
 	// Mark puts headers on each request of the page; nil for none.
 	Mark func(http.Header)
+	// Log gets what is of interest when a capture is debugged; nil for nobody.
+	Log *slog.Logger
 }
 
 // Browser is a running Chromium with a profile of its own. It takes one
@@ -71,11 +74,14 @@ func Start(ctx context.Context, options Options) (*Browser, error) {
 	if options.Mark == nil {
 		options.Mark = func(http.Header) {}
 	}
+	if options.Log == nil {
+		options.Log = slog.New(slog.DiscardHandler)
+	}
 	scratch, err := scratchFolder()
 	if err != nil {
 		return nil, err
 	}
-	relay, err := startRelay(options.Roots, options.Mark)
+	relay, err := startRelay(ctx, options)
 	if err != nil {
 		return nil, errors.Join(err, os.RemoveAll(scratch))
 	}

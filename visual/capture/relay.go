@@ -6,8 +6,8 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"io"
 	"log"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httputil"
@@ -33,54 +33,69 @@ type relay struct {
 	inner     *http.Server
 	transport *http.Transport
 	traffic   traffic
+	log       *slog.Logger
 	served    chan error
 }
 
-// startRelay listens on a loopback port. mark puts headers on each request.
-func startRelay(roots *x509.CertPool, mark func(http.Header)) (*relay, error) {
+// startRelay listens on a loopback port.
+func startRelay(ctx context.Context, options Options) (*relay, error) {
 	identity, err := newIdentity(time.Now())
 	if err != nil {
 		return nil, err
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	var listening net.ListenConfig
+	listener, err := listening.Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, fmt.Errorf("listen for Chromium: %w", err)
 	}
 	r := &relay{
-		identity: identity,
-		listener: listener,
-		tunnels:  tunnelListener{accepted: make(chan net.Conn), closed: make(chan struct{}), addr: listener.Addr()},
-		transport: &http.Transport{
-			Proxy:                 http.ProxyFromEnvironment,
-			TLSClientConfig:       &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
-			DialContext:           (&net.Dialer{Timeout: 10 * time.Second}).DialContext,
-			TLSHandshakeTimeout:   10 * time.Second,
-			ResponseHeaderTimeout: 30 * time.Second,
-			IdleConnTimeout:       time.Minute,
-			ForceAttemptHTTP2:     true,
-			DisableCompression:    true,
-		},
-		served: make(chan error, 2),
+		identity:  identity,
+		listener:  listener,
+		tunnels:   tunnelListener{accepted: make(chan net.Conn), closed: make(chan struct{}), addr: listener.Addr()},
+		transport: transport(options.Roots),
+		log:       options.Log,
+		served:    make(chan error, 2),
 	}
-	forward := r.forward(mark)
-	quiet := log.New(io.Discard, "", 0)
-	r.outer = &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
+	forward := r.forward(options.Mark)
+	r.outer = r.server(http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
 		if request.Method == http.MethodConnect {
 			r.tunnel(w, request)
 			return
 		}
 		forward.ServeHTTP(w, request)
-	}), ErrorLog: quiet, ReadHeaderTimeout: time.Minute}
-	r.inner = &http.Server{Handler: forward, ErrorLog: quiet, ReadHeaderTimeout: time.Minute,
-		ConnContext: func(ctx context.Context, conn net.Conn) context.Context {
-			if tunneled, ok := conn.(*tunnelConn); ok {
-				return context.WithValue(ctx, authorityKey{}, tunneled.authority)
-			}
-			return ctx
-		}}
+	}))
+	r.inner = r.server(forward)
+	r.inner.ConnContext = func(ctx context.Context, conn net.Conn) context.Context {
+		if tunneled, ok := conn.(*tunnelConn); ok {
+			return context.WithValue(ctx, authorityKey{}, tunneled.authority)
+		}
+		return ctx
+	}
 	go func() { r.served <- r.outer.Serve(listener) }()
 	go func() { r.served <- r.inner.Serve(&r.tunnels) }()
 	return r, nil
+}
+
+// server serves one side of the relay; what it has to say about Chromium's
+// connections is for debugging.
+func (r *relay) server(handler http.Handler) *http.Server {
+	return &http.Server{Handler: handler, ReadHeaderTimeout: time.Minute, ErrorLog: r.quietLog()}
+}
+
+func (r *relay) quietLog() *log.Logger { return slog.NewLogLogger(r.log.Handler(), slog.LevelDebug) }
+
+// transport is the side of the relay to the servers, which verifies them.
+func transport(roots *x509.CertPool) *http.Transport {
+	return &http.Transport{
+		Proxy:                 http.ProxyFromEnvironment,
+		TLSClientConfig:       &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
+		DialContext:           (&net.Dialer{Timeout: 10 * time.Second}).DialContext,
+		TLSHandshakeTimeout:   10 * time.Second,
+		ResponseHeaderTimeout: 30 * time.Second,
+		IdleConnTimeout:       time.Minute,
+		ForceAttemptHTTP2:     true,
+		DisableCompression:    true,
+	}
 }
 
 func (r *relay) address() string { return r.listener.Addr().String() }
@@ -105,7 +120,7 @@ func (r *relay) forward(mark func(http.Header)) http.Handler {
 	proxy := &httputil.ReverseProxy{
 		Transport:     r.transport,
 		FlushInterval: -1,
-		ErrorLog:      log.New(io.Discard, "", 0),
+		ErrorLog:      r.quietLog(),
 		Rewrite: func(request *httputil.ProxyRequest) {
 			request.Out.URL = destination(request.In)
 			request.Out.Host = request.In.Host

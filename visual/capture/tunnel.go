@@ -3,6 +3,8 @@ package capture
 import (
 	"context"
 	"crypto/tls"
+	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"sync"
@@ -20,22 +22,32 @@ func (r *relay) tunnel(w http.ResponseWriter, request *http.Request) {
 		http.Error(w, "tunnel impossible", http.StatusInternalServerError)
 		return
 	}
-	if _, err := conn.Write([]byte("HTTP/1.1 200 Connection established\r\n\r\n")); err != nil {
-		conn.Close()
+	secured, err := r.secure(request.Context(), conn)
+	if err != nil {
+		r.log.Debug("tunnel ended early", "host", request.Host, "error", errors.Join(err, conn.Close()))
 		return
+	}
+	if !r.tunnels.offer(&tunnelConn{Conn: secured, authority: request.Host}) {
+		r.log.Debug("tunnel came too late", "host", request.Host, "error", secured.Close())
+	}
+}
+
+// secure accepts the tunnel and becomes the server in it.
+func (r *relay) secure(ctx context.Context, conn net.Conn) (net.Conn, error) {
+	if _, err := conn.Write([]byte("HTTP/1.1 200 Connection established\r\n\r\n")); err != nil {
+		return nil, fmt.Errorf("accept tunnel: %w", err)
 	}
 	secured := tls.Server(conn, &tls.Config{
 		Certificates: []tls.Certificate{r.identity.certificate},
 		NextProtos:   []string{"http/1.1"},
 		MinVersion:   tls.VersionTLS13,
 	})
-	ctx, cancel := context.WithTimeout(request.Context(), handshakeTimeout)
+	bounded, cancel := context.WithTimeout(ctx, handshakeTimeout)
 	defer cancel()
-	if err := secured.HandshakeContext(ctx); err != nil {
-		conn.Close()
-		return
+	if err := secured.HandshakeContext(bounded); err != nil {
+		return nil, fmt.Errorf("shake hands in tunnel: %w", err)
 	}
-	r.tunnels.offer(&tunnelConn{Conn: secured, authority: request.Host})
+	return secured, nil
 }
 
 // tunnelConn is the inside of a tunnel; authority is the host and port that
@@ -53,11 +65,13 @@ type tunnelListener struct {
 	addr     net.Addr
 }
 
-func (l *tunnelListener) offer(conn net.Conn) {
+// offer reports whether the server took the connection.
+func (l *tunnelListener) offer(conn net.Conn) bool {
 	select {
 	case l.accepted <- conn:
+		return true
 	case <-l.closed:
-		conn.Close()
+		return false
 	}
 }
 

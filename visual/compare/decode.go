@@ -7,6 +7,8 @@ import (
 	"image"
 	"image/draw"
 	"image/png"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // ErrTooLarge is wrapped by errors about pictures beyond the decoding limit.
@@ -35,6 +37,25 @@ func DecodePNG(file []byte, maxPixels int) (*image.NRGBA, error) {
 		return nil, fmt.Errorf("decode PNG: %w", err)
 	}
 	return straight(decoded), nil
+}
+
+// DecodePair reads the two files of a comparison at the same time: decoding
+// takes longer than comparing.
+func DecodePair(baseline, actual []byte, maxPixels int) (before, now *image.NRGBA, err error) {
+	var group errgroup.Group
+	group.Go(func() (err error) {
+		if before, err = DecodePNG(baseline, maxPixels); err != nil {
+			return fmt.Errorf("baseline cannot be read: %w", err)
+		}
+		return nil
+	})
+	group.Go(func() (err error) {
+		if now, err = DecodePNG(actual, maxPixels); err != nil {
+			return fmt.Errorf("picture cannot be read: %w", err)
+		}
+		return nil
+	})
+	return before, now, group.Wait()
 }
 
 // straight returns the pixels of img without premultiplied alpha and with its

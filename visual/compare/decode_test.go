@@ -8,6 +8,7 @@ import (
 	"image"
 	"image/color"
 	"image/png"
+	"strings"
 	"testing"
 )
 
@@ -60,6 +61,19 @@ func TestPictureBeyondTheLimitIsRefusedByItsHeader(t *testing.T) {
 	}
 	if _, err := DecodePNG(encoded(t, blank(11, 10, white)), 110); err != nil {
 		t.Errorf("110 pixels with a limit of 110: %v", err)
+	}
+}
+
+func TestPairNamesTheFileThatCannotBeRead(t *testing.T) {
+	good, bad := encoded(t, blank(2, 2, white)), []byte("no picture")
+	if before, now, err := DecodePair(good, good, MaxPixels); err != nil || before == nil || now == nil {
+		t.Errorf("two good files: %v", err)
+	}
+	if _, _, err := DecodePair(bad, good, MaxPixels); err == nil || !strings.HasPrefix(err.Error(), "baseline cannot be read") {
+		t.Errorf("bad baseline: %v", err)
+	}
+	if _, _, err := DecodePair(good, bad, MaxPixels); err == nil || !strings.HasPrefix(err.Error(), "picture cannot be read") {
+		t.Errorf("bad picture: %v", err)
 	}
 }
 
