@@ -77,7 +77,7 @@ func start(t *testing.T, program, ready string, arguments ...string) {
 		t.Fatalf("%s is missing; install it with: system/packages.sh", program)
 	}
 	var output bytes.Buffer
-	command := exec.Command(path, arguments...) //nolint:noctx // It is ended by its pid below, also when the test's context has ended.
+	command := exec.Command(path, arguments...)
 	command.Stdout, command.Stderr = &output, &output
 	command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := command.Start(); err != nil {
