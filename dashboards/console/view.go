@@ -59,7 +59,7 @@ func age(seconds *float64) string {
 }
 
 func ms(value float64) string {
-	if value >= 10000 {
+	if value >= 1000 {
 		return fmt.Sprintf("%.1f s", value/1000)
 	}
 	return fmt.Sprintf("%.0f ms", value)
@@ -92,12 +92,13 @@ type sparkline struct {
 // that could be compared.
 func spark(probe ProbeSummary) sparkline {
 	const step, height, least = 5, 44, 3
+	slowest := slowestPass(probe.Runs)
 	line := sparkline{Width: shownRuns * step, Height: height, BarWidth: step - 1}
 	offset := float64(shownRuns-len(probe.Runs)) * step
 	for index, run := range probe.Runs {
 		tall := float64(height)
-		if run.Verdict.Good() && probe.MaxMS > 0 {
-			tall = max(run.MS/probe.MaxMS*(height-6), least)
+		if run.Verdict.Good() && slowest > 0 {
+			tall = max(run.MS/slowest*(height-6), least)
 		}
 		line.Bars = append(line.Bars, bar{
 			X: offset + float64(index)*step, Y: height - tall, Height: tall, Verdict: run.Verdict,
@@ -105,4 +106,14 @@ func spark(probe ProbeSummary) sparkline {
 		})
 	}
 	return line
+}
+
+func slowestPass(runs []RunSummary) float64 {
+	slowest := 0.0
+	for _, run := range runs {
+		if run.Verdict.Good() {
+			slowest = max(slowest, run.MS)
+		}
+	}
+	return slowest
 }

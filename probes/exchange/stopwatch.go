@@ -34,12 +34,18 @@ func (s *stopwatch) trace(ctx context.Context) context.Context {
 		DNSDone:  func(httptrace.DNSDoneInfo) { s.end(s.dns, &s.phases.DNS) },
 		// With several addresses several connections race; the first start and
 		// the last end are what a person waited for.
-		ConnectStart:         func(string, string) { s.begin(&s.connect, "connecting") },
-		ConnectDone:          func(_, _ string, err error) { s.endUnless(err, s.connect, &s.phases.Connect) },
-		TLSHandshakeStart:    func() { s.begin(&s.tls, "the TLS handshake") },
-		TLSHandshakeDone:     func(_ tls.ConnectionState, err error) { s.endUnless(err, s.tls, &s.phases.TLS) },
-		WroteRequest:         func(httptrace.WroteRequestInfo) { s.begin(&s.sent, "waiting for the answer") },
-		GotFirstResponseByte: s.gotFirstByte,
+		ConnectStart:      func(string, string) { s.begin(&s.connect, "connecting") },
+		ConnectDone:       func(_, _ string, err error) { s.endUnless(err, s.connect, &s.phases.Connect) },
+		TLSHandshakeStart: func() { s.begin(&s.tls, "the TLS handshake") },
+		TLSHandshakeDone:  func(_ tls.ConnectionState, err error) { s.endUnless(err, s.tls, &s.phases.TLS) },
+		WroteRequest:      func(httptrace.WroteRequestInfo) { s.begin(&s.sent, "waiting for the answer") },
+		// An exchange that was given up closes its connection, and closing may
+		// be what makes the other side answer: that is not an answer in time.
+		GotFirstResponseByte: func() {
+			if ctx.Err() == nil {
+				s.gotFirstByte()
+			}
+		},
 	})
 }
 

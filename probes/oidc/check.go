@@ -46,7 +46,7 @@ func (c *check) Run(ctx context.Context) probes.Result {
 		if failure == nil || failure.Kind != exchange.Infrastructure || !pause(ctx, failure.RetryAfter) {
 			break
 		}
-		first = fmt.Sprintf("%s: %s", result.FailedStep, failure.Reason)
+		first = failedAt(result.FailedStep, failure)
 	}
 	result.MS = milliseconds(time.Since(started))
 	return result
@@ -91,10 +91,18 @@ func (c *check) judge(result *probes.Result, failure *exchange.Failure, first st
 		result.Verdict, result.Reason = verdict.Unknown, failure.Reason
 	default:
 		result.Verdict, result.Reason = verdict.Fail, failure.Reason
-		if first != "" {
+		switch first {
+		case "":
+		case failedAt(result.FailedStep, failure):
+			result.Reason += " (both attempts)"
+		default:
 			result.Reason += fmt.Sprintf(" (second attempt; the first failed at %s)", first)
 		}
 	}
+}
+
+func failedAt(step string, failure *exchange.Failure) string {
+	return step + ": " + failure.Reason
 }
 
 // pause waits before the second attempt: as long as the target asked for, but
