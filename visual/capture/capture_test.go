@@ -253,7 +253,7 @@ func TestPageThatCannotBePictured(t *testing.T) {
 		})
 	}
 	t.Run("a page that never stands still", func(t *testing.T) {
-		_, err := b.browser.Capture(t.Context(), Request{URL: b.server.URL + "/restless", Deadline: 2 * time.Second})
+		_, err := b.browser.Capture(t.Context(), Request{URL: b.server.URL + "/restless", Deadline: 6 * time.Second})
 		if !errors.Is(err, ErrUnsettled) || !strings.Contains(err.Error(), "two pictures in a row differ") {
 			t.Errorf("got %v", err)
 		}
