@@ -52,7 +52,19 @@ type Figures struct {
 	P99MS         float64             `json:"p99_ms"`
 	Problems      map[ProblemKind]int `json:"problems"`
 	Note          string              `json:"note,omitempty"`
+	// Failures are examples of failed logins, the first ones.
+	Failures []Failure `json:"failures,omitempty"`
 }
+
+// Failure is one login that gave up.
+type Failure struct {
+	Started time.Time `json:"started"`
+	Reason  string    `json:"reason"`
+	TraceID string    `json:"trace_id"`
+}
+
+// keptFailures bounds the examples of failed logins.
+const keptFailures = 5
 
 // DeliveredShare is the delivered part of the asked rate, 0 when none was asked.
 func (f Figures) DeliveredShare() float64 {
@@ -92,6 +104,9 @@ func (f *Figures) add(login Login) {
 		f.OK++
 	} else {
 		f.Failed++
+		if len(f.Failures) < keptFailures {
+			f.Failures = append(f.Failures, Failure{login.Start, login.GaveUp, login.TraceID})
+		}
 	}
 	if login.Waits > 0 {
 		f.Waited++

@@ -43,7 +43,8 @@ async function once(client, attempts, person) {
 function walk(config, attempts, person, url) {
   let step = 'authorize';
   let res = attempts.send(step, 'GET', url, null, {});
-  let secretSent = false;
+  // Redirects since the secret was sent; -1 while it was not.
+  let sinceSecret = -1;
   for (let hop = 0; hop < maxHops; hop++) {
     if (res.status >= 300 && res.status < 400) {
       const next = resolve(res.url || url, res.headers['Location'] || '');
@@ -51,18 +52,19 @@ function walk(config, attempts, person, url) {
         return next;
       }
       url = next;
+      sinceSecret += sinceSecret < 0 ? 0 : 1;
       res = attempts.send(pageStep(step), 'GET', url, null, {});
       continue;
     }
     const page = pageOf(attempts, step, res, url);
-    if (page.kind === 'login' && secretSent) {
-      lie(attempts, step, res.status, 'valid individual and secret refused');
+    if (page.kind === 'login' && sinceSecret >= 0) {
+      askedAgain(attempts, step, res.status, sinceSecret);
     }
     const pairs = page.kind === 'login' ? fillLogin(page, person, config.fields) : fillConsent(page);
     if (pairs === null) {
       throw new GaveUp(`${step}: no fields for individual and secret in the login form`);
     }
-    secretSent = secretSent || page.kind === 'login';
+    sinceSecret = page.kind === 'login' ? 0 : sinceSecret;
     step = page.kind;
     url = page.action;
     res = attempts.send(step, 'POST', url, form(pairs), {
@@ -71,6 +73,16 @@ function walk(config, attempts, person, url) {
     });
   }
   return lie(attempts, step, res.status, `more than ${maxHops} redirects and pages`);
+}
+
+// askedAgain tells a refusal from a loss. A login form in answer to the secret,
+// directly or by one redirect, refuses it, and that is a lie. One that comes
+// later means that the store forgot that the person had logged in.
+function askedAgain(attempts, step, status, redirects) {
+  if (redirects <= 1) {
+    lie(attempts, step, status, 'valid individual and secret refused');
+  }
+  attempts.record(step, 'verdict', status, 'asked to log in again');
 }
 
 function pageStep(step) {

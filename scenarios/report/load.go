@@ -26,6 +26,9 @@ func LoadTable(w io.Writer, judged load.Judged) error {
 	for _, kind := range slices.Sorted(maps.Keys(judged.Problems)) {
 		row("problem "+string(kind), "%d attempts", judged.Problems[kind])
 	}
+	for _, failure := range judged.Failures {
+		row("failed", "started %s, trace %s: %s", clock(failure.Started), failure.TraceID, failure.Reason)
+	}
 	if _, err := io.WriteString(w, out.String()); err != nil {
 		return fmt.Errorf("write figures of load: %w", err)
 	}

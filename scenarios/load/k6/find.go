@@ -23,7 +23,7 @@ func Find(explicit string) (string, error) {
 		if err != nil {
 			return "", fmt.Errorf("%w: %w", ErrMissing, err)
 		}
-		return path, nil
+		return absolute(path)
 	}
 	self, err := os.Executable()
 	if err == nil {
@@ -36,5 +36,14 @@ func Find(explicit string) (string, error) {
 	if err != nil {
 		return "", ErrMissing
 	}
-	return path, nil
+	return absolute(path)
+}
+
+// absolute is needed because k6 is started in a folder of its own.
+func absolute(path string) (string, error) {
+	found, err := filepath.Abs(path)
+	if err != nil {
+		return "", fmt.Errorf("find k6: %w", err)
+	}
+	return found, nil
 }

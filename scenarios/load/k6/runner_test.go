@@ -17,7 +17,7 @@ import (
 // that was never run has not been tested.
 func binary(t *testing.T) string {
 	t.Helper()
-	for _, candidate := range []string{"", "../../../bin/k6"} {
+	for _, candidate := range []string{"../../../bin/k6", ""} {
 		path, err := k6.Find(candidate)
 		if err == nil {
 			return path
@@ -155,6 +155,38 @@ func TestACancelledLoadEndsItsProcessAndKeepsWhatItSaw(t *testing.T) {
 	})
 	if err != nil || !end.Stopped || seen < 3 || seen > 100 {
 		t.Fatalf("seen %d, end %+v, err %v", seen, end, err)
+	}
+}
+
+func TestACorrectPINThatIsRefusedIsALie(t *testing.T) {
+	op := optest.New(t)
+	var refused atomic.Bool
+	op.Break(func(w http.ResponseWriter, r *http.Request) bool {
+		if r.URL.Path != "/ui/login" || r.Method != http.MethodPost || refused.Swap(true) {
+			return false
+		}
+		http.Redirect(w, r, r.URL.RequestURI(), http.StatusSeeOther)
+		return true
+	})
+	logins, _ := run(t, op, load.Plan{Rate: 1, Duration: time.Second, RunID: "r6"})
+	if len(logins) == 0 || !logins[0].OK || logins[0].Lies() != 1 {
+		t.Fatalf("logins %+v", logins)
+	}
+}
+
+func TestBeingAskedToLogInAgainIsALossAndNoLie(t *testing.T) {
+	op := optest.New(t)
+	var forgot atomic.Bool
+	op.Break(func(w http.ResponseWriter, r *http.Request) bool {
+		if r.URL.Path != "/ui/consent" || r.Method != http.MethodGet || forgot.Swap(true) {
+			return false
+		}
+		http.Redirect(w, r, "/ui/login?"+r.URL.RawQuery, http.StatusSeeOther)
+		return true
+	})
+	logins, _ := run(t, op, load.Plan{Rate: 1, Duration: time.Second, RunID: "r7"})
+	if len(logins) == 0 || !logins[0].OK || logins[0].Lies() != 0 || len(logins[0].Problems) != 1 || logins[0].Problems[0].Kind != load.Verdict {
+		t.Fatalf("logins %+v", logins)
 	}
 }
 
