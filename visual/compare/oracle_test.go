@@ -21,7 +21,7 @@ func oracle() map[string]oracleCase {
 		"tenth of a pixel":    {page(320, 200, 0), page(320, 200, 0.1), 0, 440},
 		"half a pixel":        {page(320, 200, 0), page(320, 200, 0.5), 0, 2280},
 		"one pixel":           {page(320, 200, 0), page(320, 200, 1), 0, 3080},
-		"clear against white": {blank(40, 40, clear), blank(40, 40, white), 1600, 1600},
+		"clear against white": {blank(40, 40, glass), blank(40, 40, white), 1600, 1600},
 	}
 }
 

@@ -65,7 +65,7 @@ var (
 	white = color.NRGBA{255, 255, 255, 255}
 	black = color.NRGBA{0, 0, 0, 255}
 	blue  = color.NRGBA{20, 60, 200, 255}
-	clear = color.NRGBA{}
+	glass = color.NRGBA{}
 )
 
 // page is a made-up page: a frame, buttons and round shapes.
