@@ -14,6 +14,7 @@ import (
 
 	"tocsin/system/hsm"
 	"tocsin/system/identity"
+	"tocsin/system/identity/store/redis"
 	"tocsin/system/ui"
 )
 
@@ -53,6 +54,7 @@ func newRoot(stdout io.Writer, configured func()) *cobra.Command {
 				return err
 			}
 			configured()
+			redis.SilenceLibrary()
 			return identity.Run(ctx, config, stdout)
 		}),
 		command("ui", "Serve the login, consent and error pages of a zone", func(ctx context.Context, file string) error {

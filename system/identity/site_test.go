@@ -26,6 +26,7 @@ import (
 	"tocsin/system/identity/secret"
 	"tocsin/system/identity/seed"
 	"tocsin/system/identity/store/postgres"
+	"tocsin/system/identity/store/redis"
 	"tocsin/system/identity/testrig"
 	"tocsin/system/ui"
 )
@@ -60,6 +61,7 @@ func TestMain(m *testing.M) { os.Exit(runTests(m)) }
 
 func runTests(m *testing.M) int {
 	flag.Parse()
+	redis.SilenceLibrary()
 	made, err := newSite(context.Background())
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

@@ -10,6 +10,7 @@ import (
 	"os/user"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -86,10 +87,33 @@ func (p *Process) Kill() error {
 }
 
 // Freeze stops the part without a word to its peers, as a lost network does.
-func (p *Process) Freeze() error { return syscall.Kill(-p.cmd.Process.Pid, syscall.SIGSTOP) }
+func (p *Process) Freeze() error { return p.signal(syscall.SIGSTOP) }
 
 // Thaw ends a freeze.
-func (p *Process) Thaw() error { return syscall.Kill(-p.cmd.Process.Pid, syscall.SIGCONT) }
+func (p *Process) Thaw() error { return p.signal(syscall.SIGCONT) }
+
+// signal reaches the part and its children; PostgreSQL's have process groups of
+// their own.
+func (p *Process) signal(what syscall.Signal) error {
+	children, err := os.ReadFile(fmt.Sprintf("/proc/%[1]d/task/%[1]d/children", p.cmd.Process.Pid))
+	if err != nil {
+		return fmt.Errorf("find children of %s: %w", p.Name, err)
+	}
+	pids := []int{p.cmd.Process.Pid}
+	for _, text := range strings.Fields(string(children)) {
+		pid, err := strconv.Atoi(text)
+		if err != nil {
+			return fmt.Errorf("read children of %s: %w", p.Name, err)
+		}
+		pids = append(pids, pid)
+	}
+	for _, pid := range pids {
+		if err := syscall.Kill(pid, what); err != nil && !errors.Is(err, syscall.ESRCH) {
+			return fmt.Errorf("signal %s: %w", p.Name, err)
+		}
+	}
+	return nil
+}
 
 // Port returns a TCP port of loopback that is free now.
 func Port() (int, error) {

@@ -40,6 +40,7 @@ type Config struct {
 // DB is the cluster. It connects when it is first used, and again after every loss.
 type DB struct {
 	write, read *pgxpool.Pool
+	primary     *search
 }
 
 // Open returns a DB; it does not connect yet.
@@ -53,11 +54,12 @@ func Open(ctx context.Context, config Config) (*DB, error) {
 		write.Close()
 		return nil, err
 	}
-	return &DB{write: write, read: read}, nil
+	return &DB{write: write, read: read, primary: newSearch(write)}, nil
 }
 
 // Close ends all connections.
 func (d *DB) Close() {
+	d.primary.stop()
 	d.write.Close()
 	d.read.Close()
 }
@@ -73,7 +75,7 @@ func open(ctx context.Context, config Config, attributes string) (*pgxpool.Pool,
 	parsed.PingTimeout = 300 * time.Millisecond
 	connection := parsed.ConnConfig
 	connection.ConnectTimeout = connectTimeout
-	connection.DialFunc = wire.Dialer().DialContext
+	connection.DialFunc = newReacher().dial
 	connection.OnPgError = keepAfter
 	connection.OnNotice = func(c *pgconn.PgConn, notice *pgconn.Notice) {
 		if notice.SeverityUnlocalized == "WARNING" {
@@ -134,8 +136,14 @@ func (d *DB) query(ctx context.Context, pool *pgxpool.Pool, read func(context.Co
 		if errors.Is(err, pgx.ErrNoRows) {
 			return store.ErrNotFound
 		}
-		if !d.retry(ctx, pool, err) {
+		if Refused(err) {
 			return err
+		}
+		pool.Reset()
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(50 * time.Millisecond):
 		}
 	}
 }
@@ -146,25 +154,17 @@ func (d *DB) exec(ctx context.Context, write func(context.Context, *pgxpool.Pool
 	ctx, cancel := context.WithTimeout(ctx, operationTimeout)
 	defer cancel()
 	for {
-		err := write(ctx, d.write)
-		if err == nil || !d.retry(ctx, d.write, err) {
+		round, err := d.primary.await(ctx)
+		if err != nil {
 			return err
 		}
-	}
-}
-
-// retry decides whether an operation is tried again, and makes the pool forget
-// connections that are likely as dead as the one that failed.
-func (d *DB) retry(ctx context.Context, pool *pgxpool.Pool, err error) bool {
-	if Refused(err) {
-		return false
-	}
-	pool.Reset()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-time.After(50 * time.Millisecond):
-		return true
+		if err = write(ctx, d.write); err == nil || Refused(err) {
+			return err
+		}
+		d.primary.lost(round)
+		if ctx.Err() != nil {
+			return err
+		}
 	}
 }
 

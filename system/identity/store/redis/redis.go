@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/logging"
 
 	"tocsin/system/identity/store"
 	"tocsin/system/identity/transaction"
@@ -23,6 +24,11 @@ const (
 	// operationTimeout is the whole patience of one operation.
 	operationTimeout = 2 * time.Second
 )
+
+// SilenceLibrary stops the Redis library from writing to standard error: every
+// failed command returns its error, and an outage must not become a flood of
+// lines. It changes the whole process, so only a main calls it.
+func SilenceLibrary() { logging.Disable() }
 
 // Config says where the Sentinels are.
 type Config struct {

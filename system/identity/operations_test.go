@@ -1,0 +1,98 @@
+package identity_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"tocsin/system/internal/ops"
+)
+
+func TestMetrics(t *testing.T) {
+	a, b := newAttempt(t, shared.issuer, "profile"), newBrowser(t)
+	if _, err := a.exchange(a.logIn(t, b, "2000000020")); err != nil {
+		t.Fatal(err)
+	}
+	text, status, err := shared.opsBody(t.Context(), shared.zones[0].provider, "/metrics")
+	if err != nil || status != http.StatusOK {
+		t.Fatalf("metrics: %d %v", status, err)
+	}
+	for _, want := range []string{
+		`identity_http_requests_total{code="200",endpoint="token",synthetic="false"}`,
+		`identity_http_request_duration_seconds_count{endpoint="authorize"}`,
+		`identity_logins_total{result="success",synthetic="false"}`,
+		`identity_dependency_up{dependency="postgres"} 1`,
+		`identity_dependency_copies{dependency="postgres"} 1`,
+		`identity_dependency_copies{dependency="redis"} 1`,
+		`identity_dependency_copies{dependency="etcd"} 1`,
+		`identity_dependency_copies{dependency="hsm"} 1`,
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("metrics lack %s", want)
+		}
+	}
+}
+
+func TestReadyNamesItsDependencies(t *testing.T) {
+	text, status, err := shared.opsBody(t.Context(), shared.zones[1].provider, "/readyz")
+	if err != nil || status != http.StatusOK {
+		t.Fatalf("readyz: %d %s %v", status, text, err)
+	}
+	var report ops.Report
+	if err := json.Unmarshal([]byte(text), &report); err != nil {
+		t.Fatal(err)
+	}
+	for _, state := range report.Dependencies {
+		if !state.Up || time.Since(state.Checked) > 10*time.Second {
+			t.Errorf("%+v", state)
+		}
+	}
+	if len(report.Dependencies) != 4 {
+		t.Errorf("%d dependencies", len(report.Dependencies))
+	}
+}
+
+// TestListenersKnowTheirCallers: a certificate of the CA is not enough.
+func TestListenersKnowTheirCallers(t *testing.T) {
+	for _, test := range []struct {
+		name, address, path, caller string
+		want                        int
+	}{
+		{"the gateway reaches the endpoints", shared.zones[0].provider.Public.Listen, "/jwks.json", "gateway", http.StatusOK},
+		{"another component does not", shared.zones[0].provider.Public.Listen, "/jwks.json", "redis", http.StatusForbidden},
+		{"the pages reach the login steps", shared.zones[0].provider.Internal.Listen, "/ping", "ui", http.StatusNoContent},
+		{"the gateway does not", shared.zones[0].provider.Internal.Listen, "/ping", "gateway", http.StatusForbidden},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			files, err := shared.rig.CA.Issue(test.caller)
+			if err != nil {
+				t.Fatal(err)
+			}
+			config, err := files.Client()
+			if err != nil {
+				t.Fatal(err)
+			}
+			client := &http.Client{Transport: &http.Transport{TLSClientConfig: config, DisableKeepAlives: true}}
+			response, err := client.Get("https://" + test.address + test.path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := response.Body.Close(); err != nil {
+				t.Error(err)
+			}
+			if response.StatusCode != test.want {
+				t.Errorf("got %d, want %d", response.StatusCode, test.want)
+			}
+		})
+	}
+	config, err := shared.roots()
+	if err != nil {
+		t.Fatal(err)
+	}
+	anonymous := &http.Client{Transport: &http.Transport{TLSClientConfig: config}}
+	if response, err := anonymous.Get("https://" + shared.zones[0].provider.Internal.Listen + "/ping"); err == nil {
+		t.Errorf("without a certificate: %d", response.StatusCode)
+	}
+}
