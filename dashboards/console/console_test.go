@@ -90,10 +90,14 @@ func TestTheHeadlineSaysWhetherPeopleCanLogIn(t *testing.T) {
 		want verdict.Verdict
 		text string
 	}{
-		"nothing measured is not green":      {func(*bench) {}, verdict.Unknown, "not known"},
-		"a pass":                             {func(b *bench) { b.run("login", verdict.Pass, time.Second, "") }, verdict.Pass, "People can log in"},
-		"a pass after retry":                 {func(b *bench) { b.run("login", verdict.PassAfterRetry, time.Second, "x") }, verdict.PassAfterRetry, "second attempt"},
-		"a fail":                             {func(b *bench) { b.run("login", verdict.Fail, time.Second, "wrong nonce") }, verdict.Fail, "cannot log in"},
+		"nothing measured is not green": {func(*bench) {}, verdict.Unknown, "not known"},
+		"a pass":                        {func(b *bench) { b.run("login", verdict.Pass, time.Second, "") }, verdict.Pass, "People can log in"},
+		"a pass after retry":            {func(b *bench) { b.run("login", verdict.PassAfterRetry, time.Second, "x") }, verdict.PassAfterRetry, "second attempt"},
+		"a fail":                        {func(b *bench) { b.run("login", verdict.Fail, time.Second, "wrong nonce") }, verdict.Fail, "The last login failed"},
+		"two fails in a row": {func(b *bench) {
+			b.run("login", verdict.Fail, 6*time.Second, "x")
+			b.run("login", verdict.Fail, time.Second, "x")
+		}, verdict.Fail, "People cannot log in: 2 logins in a row failed"},
 		"our own fault":                      {func(b *bench) { b.run("login", verdict.Unknown, time.Second, "no key") }, verdict.Unknown, "not known"},
 		"an old pass says nothing about now": {func(b *bench) { b.run("login", verdict.Pass, time.Hour, "") }, verdict.Unknown, "not known"},
 		"another probe's pass is no login":   {func(b *bench) { b.run("jwks", verdict.Pass, time.Second, "") }, verdict.Unknown, "not known"},

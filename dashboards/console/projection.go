@@ -15,7 +15,7 @@ import (
 // How much the console shows.
 const (
 	shownRuns      = 60
-	shownFailures  = 15
+	shownFailures  = 8
 	shownScenarios = 8
 	shownReceipts  = 10
 	// replayedRuns is how many runs of probes a restart reads back.

@@ -36,6 +36,7 @@ type Headline struct {
 type ProbeSummary struct {
 	Probe   string          `json:"probe"`
 	Verdict verdict.Verdict `json:"verdict"`
+	Step    string          `json:"failed_step"`
 	Reason  string          `json:"reason"`
 	// AgeSeconds since the last run ended; nil before the first.
 	AgeSeconds *float64     `json:"age_seconds"`
@@ -187,10 +188,10 @@ func summariseProbe(name string, runs []probeRun, interval time.Duration, now ti
 	last := runs[len(runs)-1]
 	age := now.Sub(last.ended())
 	seconds := max(age.Seconds(), 0)
-	s.Verdict, s.Reason, s.LastMS, s.AgeSeconds = last.Verdict, last.Reason, last.latency(), &seconds
+	s.Verdict, s.Reason, s.Step, s.LastMS, s.AgeSeconds = last.Verdict, last.Reason, last.FailedStep, last.latency(), &seconds
 	// A verdict that nobody renews says nothing about now.
 	if age > staleAfter(interval) {
-		s.Verdict, s.Reason = verdict.Unknown, fmt.Sprintf("no run for %s; the last was %s", brief(age), last.Verdict)
+		s.Verdict, s.Step, s.Reason = verdict.Unknown, "", fmt.Sprintf("no run for %s; the last was %s", brief(age), last.Verdict)
 	}
 	return s
 }
@@ -205,19 +206,37 @@ func headline(all []ProbeSummary) Headline {
 			continue
 		}
 		h := Headline{Verdict: probe.Verdict, Reason: probe.Reason}
+		if probe.Step != "" {
+			h.Reason = "At the step " + probe.Step + ": " + probe.Reason
+		}
 		switch probe.Verdict {
 		case verdict.Pass:
 			h.Text, h.Reason = "People can log in", ""
 		case verdict.PassAfterRetry:
 			h.Text = "People can log in, at the second attempt"
 		case verdict.Fail:
-			h.Text = "People cannot log in"
+			h.Text = failing(probe.Runs)
 		default:
 			h.Text = "It is not known whether people can log in"
 		}
 		return h
 	}
 	return Headline{Verdict: verdict.Unknown, Text: "It is not known whether people can log in", Reason: "no login probe is configured"}
+}
+
+// failing says no more than was seen: one failed login may be bad luck.
+func failing(runs []RunSummary) string {
+	inARow := 0
+	for _, run := range slices.Backward(runs) {
+		if run.Verdict != verdict.Fail {
+			break
+		}
+		inARow++
+	}
+	if inARow < 2 {
+		return "The last login failed"
+	}
+	return fmt.Sprintf("People cannot log in: %d logins in a row failed", inARow)
 }
 
 func (c *Console) summariseScenario(one scenario, now time.Time) ScenarioSummary {

@@ -104,11 +104,11 @@ func (c *Client) explainNetwork(address *url.URL, watch *stopwatch, err error) s
 	case errors.Is(err, syscall.ENETUNREACH), errors.Is(err, syscall.EHOSTUNREACH):
 		return fmt.Sprintf("there is no route to %s", host)
 	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
-		return fmt.Sprintf("%s cut the connection during %s (reset)", host, watch.inProgress())
+		return fmt.Sprintf("%s cut the connection %s (reset)", host, watch.inProgress())
 	case timedOut(err):
-		return fmt.Sprintf("no answer from %s within %s (while %s)", host, c.cfg.Timeout, watch.inProgress())
+		return fmt.Sprintf("no answer from %s within %s (%s)", host, c.cfg.Timeout, watch.inProgress())
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return fmt.Sprintf("%s closed the connection during %s", host, watch.inProgress())
+		return fmt.Sprintf("%s closed the connection %s", host, watch.inProgress())
 	}
 	var wrapped *url.Error
 	if errors.As(err, &wrapped) {

@@ -25,20 +25,20 @@ type stopwatch struct {
 }
 
 func newStopwatch() *stopwatch {
-	return &stopwatch{started: time.Now(), doing: "connecting"}
+	return &stopwatch{started: time.Now(), doing: "while connecting"}
 }
 
 func (s *stopwatch) trace(ctx context.Context) context.Context {
 	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		DNSStart: func(httptrace.DNSStartInfo) { s.begin(&s.dns, "resolving its name") },
+		DNSStart: func(httptrace.DNSStartInfo) { s.begin(&s.dns, "while resolving its name") },
 		DNSDone:  func(httptrace.DNSDoneInfo) { s.end(s.dns, &s.phases.DNS) },
 		// With several addresses several connections race; the first start and
 		// the last end are what a person waited for.
-		ConnectStart:      func(string, string) { s.begin(&s.connect, "connecting") },
+		ConnectStart:      func(string, string) { s.begin(&s.connect, "while connecting") },
 		ConnectDone:       func(_, _ string, err error) { s.endUnless(err, s.connect, &s.phases.Connect) },
-		TLSHandshakeStart: func() { s.begin(&s.tls, "the TLS handshake") },
+		TLSHandshakeStart: func() { s.begin(&s.tls, "during the TLS handshake") },
 		TLSHandshakeDone:  func(_ tls.ConnectionState, err error) { s.endUnless(err, s.tls, &s.phases.TLS) },
-		WroteRequest:      func(httptrace.WroteRequestInfo) { s.begin(&s.sent, "waiting for the answer") },
+		WroteRequest:      func(httptrace.WroteRequestInfo) { s.begin(&s.sent, "while waiting for the answer") },
 		// An exchange that was given up closes its connection, and closing may
 		// be what makes the other side answer: that is not an answer in time.
 		GotFirstResponseByte: func() {
@@ -72,7 +72,7 @@ func (s *stopwatch) gotFirstByte() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.firstByte = time.Now()
-	s.doing = "reading the answer"
+	s.doing = "while reading the answer"
 	if !s.sent.IsZero() {
 		s.phases.FirstByte = seconds(s.firstByte.Sub(s.sent))
 	}
