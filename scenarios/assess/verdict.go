@@ -30,14 +30,26 @@ func Conclude(lines []scenarios.Expectation) (verdict.Verdict, string) {
 	case len(broken)+len(open) > 0:
 		var reasons []string
 		if len(broken) > 0 {
-			reasons = append(reasons, fmt.Sprintf("%d of %d lines broken: %s", len(broken), len(lines), strings.Join(broken, "; ")))
+			reasons = append(reasons, fmt.Sprintf("%d of %d lines broken: %s", len(broken), len(lines), several(broken)))
 		}
 		if len(open) > 0 {
-			reasons = append(reasons, fmt.Sprintf("%d of %d lines could not be judged: %s", len(open), len(lines), strings.Join(open, "; ")))
+			reasons = append(reasons, fmt.Sprintf("%d of %d lines could not be judged: %s", len(open), len(lines), several(open)))
 		}
 		return whole, strings.Join(reasons, ". ")
 	}
 	return whole, fmt.Sprintf("all %d lines hold", len(lines))
+}
+
+// told is how many lines the reason of the whole quotes.
+const told = 3
+
+// several joins the first lines and counts the rest: the reason of the whole
+// must be readable at a glance, and every line has its own.
+func several(lines []string) string {
+	if len(lines) <= told {
+		return strings.Join(lines, "; ")
+	}
+	return fmt.Sprintf("%s; and %d more", strings.Join(lines[:told], "; "), len(lines)-told)
 }
 
 // Timings are the durations that people ask for first.
