@@ -11,6 +11,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httputil"
 	"net/url"
@@ -306,3 +307,5 @@ func (s *site) roots() (*tls.Config, error) {
 	pool.AppendCertsFromPEM(text)
 	return &tls.Config{RootCAs: pool}, nil
 }
+
+func logger() *slog.Logger { return slog.New(slog.NewTextHandler(logs(), nil)) }

@@ -71,18 +71,18 @@ func (r *Rig) startPostgres(ctx context.Context) error {
 			}
 		}
 	}
-	psql := func(ctx context.Context, statement string) error {
+	r.SQL = func(ctx context.Context, statement string) error {
 		return runAs(ctx, as, dir, "psql", "-X", "-q", "-h", dir, "-p", fmt.Sprint(r.PostgresPort), "-U", "postgres", "-v", "ON_ERROR_STOP=1", "-c", statement)
 	}
 	r.Postgres = &Process{
 		Name: "postgres", args: []string{server, "-D", data}, as: as, log: filepath.Join(r.dir, "postgres.log"),
-		ready: func(ctx context.Context) error { return psql(ctx, "SELECT 1") },
+		ready: func(ctx context.Context) error { return r.SQL(ctx, "SELECT 1") },
 	}
 	if err := r.Postgres.Start(ctx); err != nil {
 		return err
 	}
 	for _, statement := range []string{"CREATE ROLE identity LOGIN", "GRANT pg_monitor TO identity", "CREATE DATABASE identity OWNER identity"} {
-		if err := psql(ctx, statement); err != nil {
+		if err := r.SQL(ctx, statement); err != nil {
 			return err
 		}
 	}

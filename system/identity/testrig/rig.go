@@ -22,6 +22,9 @@ type Rig struct {
 	CA                              *CA
 	Postgres, Etcd, Redis, Sentinel *Process
 
+	// SQL runs a statement as the database's superuser.
+	SQL func(ctx context.Context, statement string) error
+
 	PostgresPort, EtcdPort, SentinelPort, HSMPort int
 	redisPort                                     int
 
