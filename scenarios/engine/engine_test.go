@@ -16,7 +16,7 @@ import (
 func TestAHealthySystemPassesWithEvidenceForEveryLine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := healthy()
-		outcome := perform(t, t.Context(), w)
+		outcome := perform(t.Context(), t, w)
 		if outcome.Verdict != verdict.Pass {
 			t.Fatalf("%s: %s", outcome.Verdict, outcome.Reason)
 		}
@@ -71,7 +71,7 @@ func TestEachSabotageTurnsItsLineRed(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := healthy()
 				c.spoil(w)
-				outcome := perform(t, t.Context(), w)
+				outcome := perform(t.Context(), t, w)
 				if red := lines(outcome, verdict.Fail); red != c.red {
 					t.Errorf("red are %q, want %q (%s)", red, c.red, outcome.Reason)
 				}
@@ -100,7 +100,7 @@ func TestASystemThatIsDownIsNotBrokenFurther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := healthy()
 		w.dead = true
-		outcome := perform(t, t.Context(), w)
+		outcome := perform(t.Context(), t, w)
 		if outcome.Verdict != verdict.Fail || len(outcome.Faults) != 0 || !w.brokenAt.IsZero() {
 			t.Errorf("%s with %d faults: %s", outcome.Verdict, len(outcome.Faults), outcome.Reason)
 		}
@@ -118,7 +118,7 @@ func TestWithoutSamplesNothingIsKnown(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := healthy()
 				spoil(w)
-				outcome := perform(t, t.Context(), w)
+				outcome := perform(t.Context(), t, w)
 				if outcome.Verdict != verdict.Unknown {
 					t.Errorf("%s: %s", outcome.Verdict, outcome.Reason)
 				}
@@ -138,7 +138,7 @@ func TestAnInterruptionRevertsAndSaysSo(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		time.AfterFunc(30*time.Second, cancel)
 		started := time.Now()
-		outcome := perform(t, ctx, w)
+		outcome := perform(ctx, t, w)
 		if w.broken() || outcome.Faults[0].Reverted == nil {
 			t.Fatal("the fault was left behind")
 		}
@@ -160,7 +160,7 @@ func TestAStopConditionRevertsAndFails(t *testing.T) {
 		w := healthy()
 		w.failShare, w.failover = true, 0
 		started := time.Now()
-		outcome := perform(t, t.Context(), w)
+		outcome := perform(t.Context(), t, w)
 		fault := outcome.Faults[0]
 		if held := fault.Reverted.Sub(fault.Asked); held > 15*time.Second {
 			t.Errorf("the fault was held for %s while everything failed", held)
@@ -176,7 +176,7 @@ func TestAFaultThatCannotBeRevertedIsCriedOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := healthy()
 		w.revertErr = errors.New("socket gone")
-		outcome := perform(t, t.Context(), w)
+		outcome := perform(t.Context(), t, w)
 		if outcome.Verdict.Good() || !strings.Contains(outcome.Reason, "socket gone") {
 			t.Errorf("%s: %s", outcome.Verdict, outcome.Reason)
 		}
@@ -187,7 +187,7 @@ func TestWhatTheJournalDoesNotTakeIsNotDone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := healthy()
 		w.journalFull = engine.KindFaultAsked
-		outcome := perform(t, t.Context(), w)
+		outcome := perform(t.Context(), t, w)
 		if !w.brokenAt.IsZero() || outcome.Verdict != verdict.Unknown || !strings.Contains(outcome.Reason, "disk is full") {
 			t.Errorf("%s: %s", outcome.Verdict, outcome.Reason)
 		}

@@ -252,7 +252,7 @@ func (w *world) kinds() string {
 	return strings.Join(kinds, ",")
 }
 
-func perform(t *testing.T, ctx context.Context, w *world) scenarios.Outcome {
+func perform(ctx context.Context, t *testing.T, w *world) scenarios.Outcome {
 	t.Helper()
 	file, data, err := catalog.Open("zone-loss")
 	if err != nil {

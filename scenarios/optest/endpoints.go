@@ -39,7 +39,7 @@ func (p *Provider) token(w http.ResponseWriter, r *http.Request) {
 // authenticated verifies the signature and that the jti is new, as a provider
 // must (RFC 7523 section 3).
 func (p *Provider) authenticated(assertion string) bool {
-	parsed, err := jose.ParseSigned(assertion, []jose.SignatureAlgorithm{jose.ES256})
+	parsed, err := jose.ParseSignedCompact(assertion, []jose.SignatureAlgorithm{jose.ES256})
 	if err != nil {
 		return false
 	}

@@ -84,12 +84,12 @@ func (r *Runner) Run(ctx context.Context, plan load.Plan, observe func(load.Logi
 
 // execute runs the process to its end. The lines come through its standard
 // error, so the codes and tokens in them never touch a disk.
-func (r *Runner) execute(ctx context.Context, folder, settingsFile string, observe func(load.Login)) (*reader, int, error) {
+func (r *Runner) execute(ctx context.Context, folder, settingsFile string, observe func(load.Login)) (_ *reader, exitCode int, err error) {
 	lines, input, err := os.Pipe()
 	if err != nil {
 		return nil, 0, fmt.Errorf("make pipe for k6: %w", err)
 	}
-	defer lines.Close()
+	defer func() { err = errors.Join(err, lines.Close()) }()
 	running, abort := context.WithCancel(ctx)
 	defer abort()
 	command := r.command(running, folder, settingsFile)
