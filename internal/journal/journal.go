@@ -79,7 +79,7 @@ func Open(ctx context.Context, path string) (*Journal, error) {
 		return nil, errors.Join(err, writer.Close())
 	}
 	opened := &Journal{path: path, writer: writer, reader: reader}
-	if err := opened.prepare(ctx); err != nil {
+	if err := untilFree(ctx, opened.prepare); err != nil {
 		return nil, errors.Join(opened.explain("open", err), opened.Close())
 	}
 	return opened, nil

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"time"
 
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
@@ -63,6 +64,28 @@ func (j *Journal) prepare(ctx context.Context) error {
 	return nil
 }
 
+// untilFree repeats act while another process holds the file. Two processes
+// that turn a new file into WAL mode at once would deadlock if they waited, so
+// SQLite refuses one of them at once, without regard to busy_timeout.
+func untilFree(ctx context.Context, act func(context.Context) error) error {
+	bounded, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	again := time.NewTicker(10 * time.Millisecond)
+	defer again.Stop()
+	for {
+		err := act(bounded)
+		var failure *sqlite.Error
+		if !errors.As(err, &failure) || failure.Code()&0xff != sqlite3.SQLITE_BUSY {
+			return err
+		}
+		select {
+		case <-bounded.Done():
+			return err
+		case <-again.C:
+		}
+	}
+}
+
 func rollback(transaction *sql.Tx) error {
 	if err := transaction.Rollback(); err != nil {
 		return fmt.Errorf("roll back: %w", err)
@@ -78,7 +101,7 @@ func (j *Journal) explain(doing string, err error) error {
 	}
 	switch failure.Code() & 0xff {
 	case sqlite3.SQLITE_FULL:
-		return fmt.Errorf("%s journal %s: %w: free space there or choose another folder with --state; everything recorded before is kept (%v)", doing, j.path, ErrFull, err)
+		return fmt.Errorf("%s journal %s: %w: free space there or choose another folder with --state; everything recorded before is kept (%w)", doing, j.path, ErrFull, err)
 	case sqlite3.SQLITE_IOERR:
 		return fmt.Errorf("%s journal %s: the disk refused it: check its free space, quota and health; everything recorded before is kept: %w", doing, j.path, err)
 	case sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM:

@@ -1,6 +1,7 @@
 package form
 
 import (
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -33,7 +34,7 @@ func (p *Page) Login(fields Fields) (Login, bool) {
 		}
 	}
 	for _, candidate := range p.Forms {
-		if candidate.Method != "POST" || candidate.decides() {
+		if candidate.Method != http.MethodPost || candidate.decides() {
 			continue
 		}
 		if name := lastTextBefore(candidate.Inputs); name != "" {

@@ -1,6 +1,7 @@
 package form_test
 
 import (
+	"net/http"
 	"net/url"
 	"strings"
 	"testing"
@@ -75,7 +76,7 @@ func TestTheLoginFormIsFoundAndFilledAsAPersonWould(t *testing.T) {
 				t.Fatal("no login form found")
 			}
 			sent := login.Fill("me", "s")
-			if sent.Method != "POST" || sent.Action.String() != tc.action {
+			if sent.Method != http.MethodPost || sent.Action.String() != tc.action {
 				t.Errorf("sent by %s to %s", sent.Method, sent.Action)
 			}
 			if diff := cmp.Diff(tc.want, sent.Values); diff != "" {

@@ -3,6 +3,7 @@ package form
 import (
 	"bytes"
 	"fmt"
+	"net/http"
 	"net/url"
 	"strings"
 
@@ -67,8 +68,8 @@ func (r *reader) collectForms(node *html.Node) {
 	}
 	if node.DataAtom == atom.Form {
 		method := strings.ToUpper(attribute(node, "method"))
-		if method != "POST" {
-			method = "GET"
+		if method != http.MethodPost {
+			method = http.MethodGet
 		}
 		action, err := r.base.Parse(strings.TrimSpace(attribute(node, "action")))
 		if err != nil {

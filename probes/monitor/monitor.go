@@ -4,12 +4,14 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"tocsin/internal/journal"
 	"tocsin/internal/telemetry"
+	"tocsin/internal/verdict"
 	"tocsin/probes"
 	"tocsin/probes/schedule"
 )
@@ -77,6 +79,7 @@ func (m *Monitor) Run(ctx context.Context) {
 // refuses: results wait in memory and are not lost while the disk is full.
 func (m *Monitor) record(ctx context.Context, result probes.Result) {
 	writing := context.WithoutCancel(ctx)
+	result = withoutEvidence(result)
 	for {
 		started := time.Now()
 		bounded, cancel := context.WithTimeout(writing, lastWrite)
@@ -96,6 +99,19 @@ func (m *Monitor) record(ctx context.Context, result probes.Result) {
 			return
 		}
 	}
+}
+
+// withoutEvidence drops the single exchanges of a run that passed at once: they
+// would be most of the journal, and nobody asks for them. The steps stay.
+func withoutEvidence(result probes.Result) probes.Result {
+	if result.Verdict != verdict.Pass {
+		return result
+	}
+	result.Steps = slices.Clone(result.Steps)
+	for index := range result.Steps {
+		result.Steps[index].Hops = nil
+	}
+	return result
 }
 
 // say logs the two changes that matter: the journal begins to refuse, and it

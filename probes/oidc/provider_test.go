@@ -327,7 +327,7 @@ func (p *provider) idToken(request url.Values, access string) string {
 	return token
 }
 
-func (p *provider) userinfo(w http.ResponseWriter, r *http.Request) {
+func (p *provider) userinfo(w http.ResponseWriter, _ *http.Request) {
 	subject := "person"
 	if p.faults.userinfo != "" {
 		subject = p.faults.userinfo
