@@ -11,7 +11,8 @@ import (
 type recipe struct {
 	user     string
 	template string
-	config   string // the file's name in the pod's folder
+	config   string   // the file's name in the pod's folder
+	also     []string // further templates, each a file of the same name
 	path     string
 	args     func(v view) []string
 	env      []string
@@ -28,8 +29,9 @@ func (s Site) recipes() map[topology.Component]recipe {
 	return map[topology.Component]recipe{
 		topology.Etcd: {user: "etcd", path: "/usr/bin/etcd", args: etcdArgs, env: []string{"GOMAXPROCS=2"}},
 		topology.Postgres: {
-			user: "postgres", template: "patroni.yml", config: "patroni.yml", path: "/usr/bin/patroni",
-			args:  func(v view) []string { return []string{v.Dir + "/patroni.yml"} },
+			user: "postgres", template: "patroni.yml", config: "patroni.yml", path: "/usr/bin/python3",
+			args:  func(v view) []string { return []string{v.Dir + "/start-patroni.py", v.Dir + "/patroni.yml"} },
+			also:  []string{"start-patroni.py"},
 			after: []topology.Component{topology.Etcd},
 		},
 		topology.Redis: {
@@ -53,11 +55,11 @@ func (s Site) recipes() map[topology.Component]recipe {
 		topology.Gateway: {user: "haproxy", template: "gateway.cfg", config: "haproxy.cfg", path: "/usr/sbin/haproxy", args: haproxyArgs},
 		topology.Edge:    {user: "haproxy", template: "edge.cfg", config: "haproxy.cfg", path: "/usr/sbin/haproxy", args: haproxyArgs},
 		topology.Prometheus: {
-			user: "prometheus", template: "prometheus.yml", config: "prometheus.yml", path: "/usr/bin/prometheus",
+			user: "prometheus", also: []string{"web.yml"}, template: "prometheus.yml", config: "prometheus.yml", path: "/usr/bin/prometheus",
 			args: prometheusArgs, env: []string{"GOMAXPROCS=2"},
 		},
 		topology.Alertmanager: {
-			user: "prometheus", template: "alertmanager.yml", config: "alertmanager.yml", path: "/usr/bin/prometheus-alertmanager",
+			user: "prometheus", also: []string{"web.yml"}, template: "alertmanager.yml", config: "alertmanager.yml", path: "/usr/bin/prometheus-alertmanager",
 			args: alertmanagerArgs, env: []string{"GOMAXPROCS=1"},
 		},
 	}
@@ -82,12 +84,12 @@ func (s Site) Make(pod topology.Pod) (Part, error) {
 		}
 		part.Files = append(part.Files, File{Name: recipe.config, Content: content, Mode: 0o600})
 	}
-	if pod.Component == topology.Prometheus || pod.Component == topology.Alertmanager {
-		web, err := s.render("web.yml", pod)
+	for _, name := range recipe.also {
+		content, err := s.render(name, pod)
 		if err != nil {
 			return Part{}, err
 		}
-		part.Files = append(part.Files, File{Name: "web.yml", Content: web, Mode: 0o600})
+		part.Files = append(part.Files, File{Name: name, Content: content, Mode: 0o600})
 	}
 	if pod.Component == topology.Prometheus {
 		part.Dirs = append(part.Dirs, "rules")
