@@ -81,6 +81,10 @@ func (s Spec) meta() []rule.Rule {
 	}
 }
 
+// burning also asks for the number of failed runs that the burn rate means over
+// a whole window. When Tocsin has been measuring for minutes only, a ratio over
+// an hour is a ratio over those minutes, and three failed runs would look as if
+// a fiftieth of the month's budget were gone.
 func (s Spec) burning(severity rule.Severity) rule.Alert {
 	var pairs []string
 	for _, pair := range Pairs() {
@@ -91,7 +95,7 @@ func (s Spec) burning(severity rule.Severity) rule.Alert {
 		pairs = append(pairs, fmt.Sprintf("(\n  %s > %s\n  and %s > %s\n  and %s >= %d\n)",
 			s.recorded("slo:sli_error:ratio_rate", pair.Long), threshold,
 			s.recorded("slo:sli_error:ratio_rate", pair.Short), threshold,
-			s.recorded("slo:bad:increase", pair.Long), s.MinimumFailures))
+			s.recorded("slo:bad:increase", pair.Long), s.failuresToFire(pair).guarded))
 	}
 	speed, consequence := "Fast", "At this rate the budget is gone within days."
 	if severity == rule.Warning {

@@ -58,7 +58,8 @@ type Spec struct {
 	Probe       string    `yaml:"probe"`
 	Objective   Objective `yaml:"objective"`
 	Period      Duration  `yaml:"period"`
-	// Interval is the time between two runs of the probe.
+	// Interval is the time between two runs of the probe. Where it is shorter
+	// than the real one, burn rates need more failures than they should.
 	Interval Duration `yaml:"interval"`
 	// MinimumFailures is how many runs must have failed before a burn rate may
 	// wake or bother anybody.
