@@ -1,11 +1,9 @@
-package hsm_test
+package hsm
 
 import (
 	"os"
 	"path/filepath"
 	"testing"
-
-	"tocsin/system/hsm"
 )
 
 // TestExampleConfiguration keeps the documented example valid: with the files
@@ -23,7 +21,7 @@ func TestExampleConfiguration(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if _, err := hsm.LoadConfig(filepath.Join(dir, "config.yaml")); err != nil {
+	if _, err := LoadConfig(filepath.Join(dir, "config.yaml")); err != nil {
 		t.Fatal(err)
 	}
 }
