@@ -10,6 +10,7 @@ import (
 // recipe makes the part of one component.
 type recipe struct {
 	user     string
+	nice     int
 	template string
 	config   string   // the file's name in the pod's folder
 	also     []string // further templates, each a file of the same name
@@ -24,22 +25,25 @@ func (s Site) recipes() map[topology.Component]recipe {
 	serve := func(command, config string) func(view) []string {
 		return func(v view) []string { return []string{command, "--config", v.Dir + "/" + config} }
 	}
+	// Consensus, storage and balancers keep their promises by answering in
+	// time, however busy the identity system's programs are.
+	const first = -10
 	// The identity system's own programs share two cores with everything else.
 	frugal := []string{"GOMAXPROCS=2", "GOMEMLIMIT=192MiB"}
 	return map[topology.Component]recipe{
-		topology.Etcd: {user: "etcd", path: "/usr/bin/etcd", args: etcdArgs, env: []string{"GOMAXPROCS=2"}},
+		topology.Etcd: {user: "etcd", nice: first, path: "/usr/bin/etcd", args: etcdArgs, env: []string{"GOMAXPROCS=2"}},
 		topology.Postgres: {
-			user: "postgres", template: "patroni.yml", config: "patroni.yml", path: "/usr/bin/python3",
+			user: "postgres", nice: first, template: "patroni.yml", config: "patroni.yml", path: "/usr/bin/python3",
 			args:  func(v view) []string { return []string{v.Dir + "/start-patroni.py", v.Dir + "/patroni.yml"} },
 			also:  []string{"start-patroni.py"},
 			after: []topology.Component{topology.Etcd},
 		},
 		topology.Redis: {
-			user: "redis", template: "redis.conf", config: "redis.conf", path: "/usr/bin/redis-server",
+			user: "redis", nice: first, template: "redis.conf", config: "redis.conf", path: "/usr/bin/redis-server",
 			args: func(v view) []string { return []string{v.Dir + "/redis.conf"} },
 		},
 		topology.Sentinel: {
-			user: "redis", template: "sentinel.conf", config: "sentinel.conf", path: "/usr/bin/redis-sentinel",
+			user: "redis", nice: first, template: "sentinel.conf", config: "sentinel.conf", path: "/usr/bin/redis-sentinel",
 			args:  func(v view) []string { return []string{v.Dir + "/sentinel.conf"} },
 			after: []topology.Component{topology.Redis},
 		},
@@ -52,8 +56,8 @@ func (s Site) recipes() map[topology.Component]recipe {
 		topology.UI: {
 			user: "nobody", template: "ui.yaml", config: "ui.yaml", path: own, args: serve("ui", "ui.yaml"), env: frugal,
 		},
-		topology.Gateway: {user: "haproxy", template: "gateway.cfg", config: "haproxy.cfg", path: "/usr/sbin/haproxy", args: haproxyArgs},
-		topology.Edge:    {user: "haproxy", template: "edge.cfg", config: "haproxy.cfg", path: "/usr/sbin/haproxy", args: haproxyArgs},
+		topology.Gateway: {user: "haproxy", nice: first, template: "gateway.cfg", config: "haproxy.cfg", path: "/usr/sbin/haproxy", args: haproxyArgs},
+		topology.Edge:    {user: "haproxy", nice: first, template: "edge.cfg", config: "haproxy.cfg", path: "/usr/sbin/haproxy", args: haproxyArgs},
 		topology.Prometheus: {
 			user: "prometheus", also: []string{"web.yml"}, template: "prometheus.yml", config: "prometheus.yml", path: "/usr/bin/prometheus",
 			args: prometheusArgs, env: []string{"GOMAXPROCS=2"},
@@ -76,7 +80,7 @@ func (s Site) Make(pod topology.Pod) (Part, error) {
 		return Part{}, fmt.Errorf("component %s has no recipe", pod.Component)
 	}
 	v := s.view(pod)
-	part := Part{Pod: pod, User: recipe.user, Path: recipe.path, Args: recipe.args(v), Env: s.env(recipe.env...), Dirs: []string{"tls", "data"}}
+	part := Part{Pod: pod, User: recipe.user, Nice: recipe.nice, Path: recipe.path, Args: recipe.args(v), Env: s.env(recipe.env...), Dirs: []string{"tls", "data"}}
 	if recipe.template != "" {
 		content, err := s.render(recipe.template, pod)
 		if err != nil {

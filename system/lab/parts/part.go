@@ -26,8 +26,11 @@ type File struct {
 
 // Part is everything the region needs to run one pod.
 type Part struct {
-	Pod   topology.Pod
-	User  string
+	Pod  topology.Pod
+	User string
+	// Nice is the process priority, as in nice(1). One machine stands in for
+	// many: what would have machines of its own goes before what would not.
+	Nice  int
 	Path  string
 	Args  []string
 	Env   []string

@@ -24,6 +24,8 @@ type Spec struct {
 	Env  []string
 	// User is the system user to run as.
 	User string
+	// Nice is its priority, as in nice(1); without root it cannot be raised.
+	Nice int
 	// Namespace is the network it is in.
 	Namespace *netns.Namespace
 	// Log is the file that takes its output.
@@ -52,7 +54,11 @@ func start(spec Spec) (*process, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open log of %s: %w", spec.Name, err)
 	}
-	args := append([]string{ShimCommand, strconv.Itoa(as.uid), strconv.Itoa(as.gid), spec.Path}, spec.Args...)
+	nice := spec.Nice
+	if spec.Rootless {
+		nice = max(nice, 0)
+	}
+	args := append([]string{ShimCommand, strconv.Itoa(as.uid), strconv.Itoa(as.gid), strconv.Itoa(nice), spec.Path}, spec.Args...)
 	cmd := exec.Command("/proc/self/exe", args...)
 	cmd.Env = spec.Env
 	cmd.Dir = "/"

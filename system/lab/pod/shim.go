@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"os/user"
+	"runtime"
 	"strconv"
 	"syscall"
 
@@ -35,30 +36,35 @@ func lookup(name string) (account, error) {
 	return account{uid, gid}, nil
 }
 
-// Shim is the first process of a pod: args are uid, gid, the program's path and
-// its arguments. It returns only on error.
+// Shim is the first process of a pod: args are uid, gid, priority, the program's
+// path and its arguments. It returns only on error.
 func Shim(args []string) error {
-	if len(args) < 3 {
-		return fmt.Errorf("pod shim: want uid, gid and a program, got %d arguments", len(args))
+	if len(args) < 4 {
+		return fmt.Errorf("pod shim: want uid, gid, priority and a program, got %d arguments", len(args))
 	}
-	uid, err := strconv.Atoi(args[0])
-	if err != nil {
-		return fmt.Errorf("pod shim: uid %q: %w", args[0], err)
+	var numbers [3]int
+	for i, what := range []string{"uid", "gid", "priority"} {
+		number, err := strconv.Atoi(args[i])
+		if err != nil {
+			return fmt.Errorf("pod shim: %s %q: %w", what, args[i], err)
+		}
+		numbers[i] = number
 	}
-	gid, err := strconv.Atoi(args[1])
-	if err != nil {
-		return fmt.Errorf("pod shim: gid %q: %w", args[1], err)
+	// A priority is a thread's own: it is set by the one that becomes the program.
+	runtime.LockOSThread()
+	if err := syscall.Setpriority(syscall.PRIO_PROCESS, 0, numbers[2]); err != nil {
+		return fmt.Errorf("pod shim: set priority %d: %w", numbers[2], err)
 	}
 	// The component must see its own processes under /proc, not the lab's:
 	// Patroni looks up its postmaster there by number.
 	if err := unix.Mount("proc", "/proc", "proc", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, ""); err != nil {
 		return fmt.Errorf("pod shim: mount /proc: %w", err)
 	}
-	if err := drop(account{uid, gid}); err != nil {
+	if err := drop(account{numbers[0], numbers[1]}); err != nil {
 		return err
 	}
-	if err := syscall.Exec(args[2], args[2:], os.Environ()); err != nil {
-		return fmt.Errorf("pod shim: run %s: %w", args[2], err)
+	if err := syscall.Exec(args[3], args[3:], os.Environ()); err != nil {
+		return fmt.Errorf("pod shim: run %s: %w", args[3], err)
 	}
 	return nil
 }

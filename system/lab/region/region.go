@@ -134,6 +134,7 @@ func (r *Region) launch(n *node) {
 	spec := pod.Spec{
 		Name: n.part.Pod.String(), Path: n.part.Path, Args: n.part.Args, Env: n.part.Env, User: n.part.User,
 		Namespace: r.wires.pods[n.part.Pod], Log: rootInside + "/logs/" + n.part.Pod.DirName() + ".log", Rootless: r.order.Rootless,
+		Nice: n.part.Nice,
 	}
 	n.supervisor = pod.Supervise(spec, r.log)
 	r.work.Go(func() {
