@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
-	"net/http"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -13,15 +11,11 @@ import (
 	"tocsin/alerts/drill"
 	"tocsin/alerts/slo"
 	"tocsin/internal/telemetry"
+	"tocsin/scenarios/parts"
 )
 
-const consoleTimeout = 5 * time.Second
-
 func (a *app) alertsTestCommand(load func() (slo.Spec, error)) *cobra.Command {
-	var (
-		deadline time.Duration
-		console  string
-	)
+	var deadline time.Duration
 	command := &cobra.Command{
 		Use:   "test",
 		Short: "Ring the bell once, as a drill, and wait for the pager's receipt",
@@ -34,15 +28,14 @@ func (a *app) alertsTestCommand(load func() (slo.Spec, error)) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.ringBell(command.Context(), spec, deadline, console)
+			return a.ringBell(command.Context(), spec, deadline)
 		},
 	}
 	command.Flags().DurationVar(&deadline, "deadline", 30*time.Second, "how long the alert may take to the pager")
-	command.Flags().StringVar(&console, "console", "http://127.0.0.1:9464", "where `tocsin serve` listens")
 	return command
 }
 
-func (a *app) ringBell(ctx context.Context, spec slo.Spec, deadline time.Duration, console string) (err error) {
+func (a *app) ringBell(ctx context.Context, spec slo.Spec, deadline time.Duration) (err error) {
 	found, err := a.loadTarget()
 	if err != nil {
 		return err
@@ -54,14 +47,15 @@ func (a *app) ringBell(ctx context.Context, spec slo.Spec, deadline time.Duratio
 	if err != nil {
 		return usageError(err)
 	}
-	if err := consoleAnswers(ctx, console); err != nil {
-		return unknownError(err)
-	}
 	opened, err := a.openJournal(ctx)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, opened.Close()) }()
+	// Without a pager, a drill would tell of a broken bell where nobody listens.
+	if err := (parts.Pager{Journal: opened}).Ready(ctx); err != nil {
+		return unknownError(fmt.Errorf("no pager listens: %w", err))
+	}
 
 	result := drill.Drill{
 		AlertmanagerURL: found.Alertmanager.URL, Client: client, Journal: opened,
@@ -79,27 +73,4 @@ func (a *app) ringBell(ctx context.Context, spec slo.Spec, deadline time.Duratio
 	}
 	fmt.Fprintln(a.stdout)
 	return verdictError(result.Verdict)
-}
-
-// consoleAnswers makes sure that there is a pager at all: without one, a drill
-// would tell of a broken bell where nobody listens.
-func consoleAnswers(ctx context.Context, console string) error {
-	ctx, cancel := context.WithTimeout(ctx, consoleTimeout)
-	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, console+"/metrics", nil)
-	if err != nil {
-		return fmt.Errorf("look for the pager: %w", err)
-	}
-	response, err := http.DefaultClient.Do(request)
-	var refused *net.OpError
-	if errors.As(err, &refused) {
-		return fmt.Errorf("no pager listens at %s: start `tocsin serve` with the same --state", console)
-	}
-	if err != nil {
-		return fmt.Errorf("look for the pager: %w", err)
-	}
-	if err := response.Body.Close(); err != nil {
-		return fmt.Errorf("look for the pager: %w", err)
-	}
-	return nil
 }

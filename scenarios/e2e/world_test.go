@@ -27,7 +27,6 @@ const (
 type world struct {
 	dir    string // holds everything the tests leave
 	bin    string
-	labEnv []string
 	serve  *exec.Cmd
 	upTook time.Duration
 }

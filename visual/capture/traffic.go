@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"strings"
 	"slices"
 	"sync"
 	"time"
@@ -141,9 +142,21 @@ func (t *traffic) summary() (documents, broken []Exchange) {
 		switch {
 		case exchange.document:
 			documents = append(documents, *exchange)
+		case browsersOwn(exchange.full.Hostname()):
+			// Chromium calls home whatever its flags say.
 		case exchange.Status >= 400 || exchange.err != nil && !errors.Is(exchange.err, context.Canceled):
 			broken = append(broken, *exchange)
 		}
 	}
 	return documents, broken
+}
+
+// browsersOwn reports whether a host is one that Chromium itself calls.
+func browsersOwn(host string) bool {
+	for _, domain := range []string{"google.com", "googleapis.com", "gvt1.com"} {
+		if host == domain || strings.HasSuffix(host, "."+domain) {
+			return true
+		}
+	}
+	return false
 }

@@ -77,8 +77,13 @@ func (c *Checker) AllowLonePrimary(ctx context.Context, pod topology.Pod, allow 
 	if allow {
 		needed = "0"
 	}
-	if err := c.stores.client(pod).ConfigSet(ctx, "min-replicas-to-write", needed).Err(); err != nil {
+	client := c.stores.client(pod)
+	if err := client.ConfigSet(ctx, "min-replicas-to-write", needed).Err(); err != nil {
 		return fmt.Errorf("set min-replicas-to-write of %s: %w", pod, err)
+	}
+	// A restart must not bring back what was set before.
+	if err := client.ConfigRewrite(ctx).Err(); err != nil {
+		return fmt.Errorf("keep min-replicas-to-write of %s: %w", pod, err)
 	}
 	return nil
 }
