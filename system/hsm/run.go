@@ -41,11 +41,13 @@ func Run(ctx context.Context, config *Config, out io.Writer) (err error) {
 	board := ops.NewBoard("hsm", log, registry, ops.Check{Dependency: "token", Probe: n.probe})
 	handler := n.handler(config.Callers, board, registry)
 
+	ctx, stop := context.WithCancel(ctx)
 	var background sync.WaitGroup
 	background.Go(func() { board.Run(ctx) })
 	err = wire.Serve(ctx, log, board.Drain, wire.Server{
 		Name: "hsm", Address: config.Listen, TLS: tlsConfig, Handler: handler,
 	})
+	stop() // also when the listener cannot be had, and nobody ends ctx
 	background.Wait()
 	return errors.Join(err, pool.Close())
 }

@@ -64,6 +64,8 @@ func Run(ctx context.Context, config *Config, out io.Writer) (err error) {
 
 	var background sync.WaitGroup
 	defer background.Wait()
+	ctx, stop := context.WithCancel(ctx)
+	defer stop() // also when a listener cannot be had, and nobody ends ctx
 	background.Go(func() { keys.Run(ctx) })
 	background.Go(func() { board.Run(ctx) })
 	return wire.Serve(ctx, log, board.Drain,

@@ -90,7 +90,7 @@ func newSite(parent context.Context) (*site, error) {
 	}
 	ports := make([]int, 2)
 	for i := range ports {
-		if ports[i], err = testrig.Port(); err != nil {
+		if ports[i], err = rig.Ports.Free(); err != nil {
 			return nil, err
 		}
 	}
@@ -164,7 +164,7 @@ func (s *site) startZone(ctx context.Context, i int, z *zone, port int) error {
 	}
 	pages := &ui.Config{Version: 1, Zone: z.provider.Zone, TLS: uiTLS}
 	for _, listener := range []*ui.Listener{&pages.Public, &pages.Ops} {
-		free, err := testrig.Port()
+		free, err := s.rig.Ports.Free()
 		if err != nil {
 			return err
 		}

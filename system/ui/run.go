@@ -42,6 +42,8 @@ func Run(ctx context.Context, config *Config, out io.Writer) error {
 
 	var background sync.WaitGroup
 	defer background.Wait()
+	ctx, stop := context.WithCancel(ctx)
+	defer stop() // also when a listener cannot be had, and nobody ends ctx
 	background.Go(func() { board.Run(ctx) })
 	return wire.Serve(ctx, log, board.Drain,
 		wire.Server{Name: "public", Address: config.Public.Listen, TLS: server, Handler: wire.OnlyFrom(config.Public.Callers, handler)},

@@ -109,7 +109,7 @@ func (r *Rig) startEtcd(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	peer, err := Port()
+	peer, err := r.Ports.Free()
 	if err != nil {
 		return err
 	}

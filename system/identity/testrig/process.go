@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -11,6 +12,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -115,14 +117,29 @@ func (p *Process) signal(what syscall.Signal) error {
 	return nil
 }
 
-// Port returns a TCP port of loopback that is free now.
-func Port() (int, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, fmt.Errorf("find a free port: %w", err)
+// Ports hands out TCP ports of loopback, each once. They are below those that
+// the kernel gives to outgoing connections, so none is taken between being
+// handed out and being listened on.
+type Ports struct {
+	mu   sync.Mutex
+	next int
+}
+
+// newPorts starts at a random place, because other test processes do the same.
+func newPorts() *Ports { return &Ports{next: 20000 + rand.IntN(10000)} }
+
+// Free returns the next port that nobody listens on.
+func (p *Ports) Free() (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for range 1000 {
+		p.next++
+		listener, err := net.Listen("tcp", address(p.next))
+		if err == nil {
+			return p.next, listener.Close()
+		}
 	}
-	port := listener.Addr().(*net.TCPAddr).Port
-	return port, listener.Close()
+	return 0, errors.New("no port of loopback is free")
 }
 
 func address(port int) string { return "127.0.0.1:" + strconv.Itoa(port) }

@@ -20,6 +20,7 @@ import (
 // Rig is one of each part.
 type Rig struct {
 	CA                              *CA
+	Ports                           *Ports
 	Postgres, Etcd, Redis, Sentinel *Process
 
 	// SQL runs a statement as the database's superuser.
@@ -42,9 +43,9 @@ func Start(ctx context.Context) (*Rig, error) {
 	if err := os.Chmod(dir, 0o755); err != nil { // PostgreSQL runs as another user
 		return nil, fmt.Errorf("open folder: %w", err)
 	}
-	r := &Rig{dir: dir}
+	r := &Rig{dir: dir, Ports: newPorts()}
 	for _, port := range []*int{&r.PostgresPort, &r.EtcdPort, &r.SentinelPort, &r.HSMPort, &r.redisPort} {
-		if *port, err = Port(); err != nil {
+		if *port, err = r.Ports.Free(); err != nil {
 			return nil, err
 		}
 	}
@@ -153,7 +154,7 @@ func (r *Rig) Config(zone, issuer string) (*identity.Config, error) {
 	for into, callers := range map[*identity.Listener][]string{
 		&config.Public: {"gateway"}, &config.Internal: {"ui"}, &config.Ops: nil,
 	} {
-		port, err := Port()
+		port, err := r.Ports.Free()
 		if err != nil {
 			return nil, err
 		}

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -38,10 +39,15 @@ func ask(t *testing.T, handler http.Handler, path string) (int, Report) {
 
 func TestBoard(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var trouble error
+		var trouble atomic.Bool
 		registry := prometheus.NewRegistry()
 		board := NewBoard("x", slog.New(slog.DiscardHandler), registry, Check{
-			Dependency: "db", Probe: func(context.Context) (int, error) { return 3, trouble },
+			Dependency: "db", Probe: func(context.Context) (int, error) {
+				if trouble.Load() {
+					return 0, errors.New("refused")
+				}
+				return 3, nil
+			},
 		})
 		handler := board.Handler(Rules{Serving: lostOnly, Ready: AllUp}, registry)
 		ctx, stop := context.WithCancel(t.Context())
@@ -60,12 +66,12 @@ func TestBoard(t *testing.T) {
 			}
 		}
 		expect("after the first check", 200, 200)
-		trouble = errors.New("refused")
+		trouble.Store(true)
 		time.Sleep(checkInterval)
 		expect("after one failure", 503, 200)
 		time.Sleep(checkInterval)
 		expect("after two failures", 503, 503)
-		trouble = nil
+		trouble.Store(false)
 		time.Sleep(checkInterval)
 		expect("after a success", 200, 200)
 		board.Drain()

@@ -74,7 +74,7 @@ func Serve(ctx context.Context, log *slog.Logger, drain func(), servers ...Serve
 func newServer(spec Server, log *slog.Logger) *http.Server {
 	return &http.Server{
 		Handler:           http.MaxBytesHandler(spec.Handler, MaxBody),
-		TLSConfig:         spec.TLS,
+		TLSConfig:         spec.TLS.Clone(), // the server adds to it, and listeners share it
 		ReadHeaderTimeout: 2 * time.Second,
 		ReadTimeout:       5 * time.Second,
 		WriteTimeout:      10 * time.Second,

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -23,6 +24,8 @@ const (
 	operationTimeout = 2 * time.Second
 	// readAttempt bounds one try of a read, which may go to another server next.
 	readAttempt = 700 * time.Millisecond
+	// forgetEvery bounds how often reads empty a pool.
+	forgetEvery = time.Second
 	// warningKey is where a connection keeps the last warning the server gave.
 	warningKey = "warning"
 )
@@ -41,6 +44,8 @@ type Config struct {
 type DB struct {
 	write, read *pgxpool.Pool
 	primary     *search
+	// When the pools last forgot their connections, in Unix nanoseconds.
+	forgotWrite, forgotRead atomic.Int64
 }
 
 // Open returns a DB; it does not connect yet.
@@ -139,7 +144,7 @@ func (d *DB) query(ctx context.Context, pool *pgxpool.Pool, read func(context.Co
 		if Refused(err) {
 			return err
 		}
-		pool.Reset()
+		d.forget(pool, time.Now())
 		select {
 		case <-ctx.Done():
 			return err
@@ -166,6 +171,21 @@ func (d *DB) exec(ctx context.Context, write func(context.Context, *pgxpool.Pool
 			return err
 		}
 	}
+}
+
+// forget drops the pooled connections, at most once in a while: an outage makes
+// every waiting read fail, and each must not tear down what the others have
+// just connected.
+func (d *DB) forget(pool *pgxpool.Pool, now time.Time) {
+	last := &d.forgotWrite
+	if pool == d.read {
+		last = &d.forgotRead
+	}
+	before := last.Load()
+	if now.UnixNano()-before < int64(forgetEvery) || !last.CompareAndSwap(before, now.UnixNano()) {
+		return
+	}
+	pool.Reset()
 }
 
 // Refused reports whether the server understood an operation and means its no,

@@ -5,6 +5,7 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/go-jose/go-jose/v4"
 	"github.com/jackc/pgx/v5"
@@ -157,7 +158,7 @@ func (d *DB) Copies(ctx context.Context) (int, error) {
 		err = errors.New("the server takes no writes")
 	}
 	if err != nil {
-		d.write.Reset()
+		d.forget(d.write, time.Now())
 		return 0, fmt.Errorf("ask Postgres: %w", err)
 	}
 	if hidden > 0 {
