@@ -119,7 +119,7 @@ func etcdArgs(v view) []string {
 		"--initial-cluster=" + strings.Join(cluster, ","), "--initial-cluster-state=new", "--initial-cluster-token=tocsin-lab",
 		"--client-cert-auth", "--cert-file=" + v.TLS() + "/cert.pem", "--key-file=" + v.TLS() + "/key.pem", "--trusted-ca-file=" + v.TLS() + "/ca.pem",
 		"--peer-client-cert-auth", "--peer-cert-file=" + v.TLS() + "/cert.pem", "--peer-key-file=" + v.TLS() + "/key.pem", "--peer-trusted-ca-file=" + v.TLS() + "/ca.pem",
-		"--heartbeat-interval=100", "--election-timeout=1000", "--pre-vote",
+		"--heartbeat-interval=60", "--election-timeout=600", "--pre-vote",
 		"--auto-compaction-mode=periodic", "--auto-compaction-retention=5m", "--quota-backend-bytes=536870912",
 		"--log-level=warn", "--logger=zap",
 	}
