@@ -193,13 +193,13 @@ func TestPagesRefuse(t *testing.T) {
 		{"another browser", func(b *browser, login *document) *document {
 			return newBrowser(b.t).get(login.url.String())
 		}, http.StatusForbidden, "start again"},
-		{"a transaction that is gone", func(b *browser, login *document) *document {
+		{"a transaction that is gone", func(b *browser, _ *document) *document {
 			return b.get(shared.issuer + "/ui/login?tx=none")
 		}, http.StatusGone, "Please start again"},
 		{"consent before login by going to login", func(b *browser, login *document) *document {
 			return b.get(strings.Replace(login.url.String(), "/login", "/consent", 1))
 		}, http.StatusOK, "Individual ID"},
-		{"an unknown page", func(b *browser, login *document) *document {
+		{"an unknown page", func(b *browser, _ *document) *document {
 			return b.get(shared.issuer + "/ui/nope")
 		}, http.StatusNotFound, "no such page"},
 	} {

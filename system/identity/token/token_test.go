@@ -1,6 +1,7 @@
 package token
 
 import (
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -13,7 +14,7 @@ func FuzzForm(f *testing.F) {
 	f.Add("application/x-www-form-urlencoded; charset=utf-8", "a=1&a=2")
 	f.Add("multipart/form-data", "%zz")
 	f.Fuzz(func(t *testing.T, kind, body string) {
-		r := httptest.NewRequest("POST", "/token?grant_type=from-the-address", strings.NewReader(body))
+		r := httptest.NewRequest(http.MethodPost, "/token?grant_type=from-the-address", strings.NewReader(body))
 		r.Header.Set("Content-Type", kind)
 		form, err := Form(r)
 		if err != nil {

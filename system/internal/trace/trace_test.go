@@ -24,7 +24,7 @@ func TestFromRequest(t *testing.T) {
 		{"nothing is replaced", "", false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			r := httptest.NewRequest("GET", "/", nil)
+			r := httptest.NewRequest(http.MethodGet, "/", nil)
 			r.Header.Set("Traceparent", test.header)
 			got := trace.FromRequest(r).TraceID
 			if (got == id) != test.kept || len(got) != 32 {

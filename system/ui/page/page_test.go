@@ -109,7 +109,11 @@ func TestOverriddenWords(t *testing.T) {
 		{"an unknown key changes nothing", func() { write("login.headin: Oops\n") }, "Log on here"},
 		{"broken YAML changes nothing", func() { write(": [\n") }, "Log on here"},
 		{"a lost place for the client changes nothing", func() { write("login.to: nowhere to go\n") }, "Log on here"},
-		{"a file that vanishes gives the own words back", func() { os.Remove(file) }, "Sign in"},
+		{"a file that vanishes gives the own words back", func() {
+			if err := os.Remove(file); err != nil {
+				t.Error(err)
+			}
+		}, "Sign in"},
 	} {
 		step.do()
 		if got := heading(); got != step.want {
