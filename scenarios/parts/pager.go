@@ -3,6 +3,7 @@ package parts
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"time"
@@ -14,8 +15,8 @@ import (
 // listenWithin bounds the question whether somebody listens.
 const listenWithin = 2 * time.Second
 
-// defaultListen is where tocsin serve listens unless told otherwise.
-const defaultListen = "127.0.0.1:9464"
+// errNoPager means that nothing in this journal has ever listened.
+var errNoPager = errors.New("start tocsin serve with the same --state")
 
 // Pager reads from the journal what the pager's receiver, in this process or
 // another, has written there.
@@ -33,7 +34,7 @@ func (p Pager) Ready(ctx context.Context) error {
 	dialer := net.Dialer{Timeout: listenWithin}
 	connection, err := dialer.DialContext(ctx, "tcp", address)
 	if err != nil {
-		return fmt.Errorf("start tocsin serve: %w", err)
+		return fmt.Errorf("%w: %w", errNoPager, err)
 	}
 	if err := connection.Close(); err != nil {
 		return fmt.Errorf("ask for the pager: %w", err)
@@ -47,13 +48,14 @@ func (p Pager) address(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("look for the pager in the journal: %w", err)
 	}
-	console := struct {
+	if len(events) == 0 {
+		return "", errNoPager
+	}
+	var console struct {
 		Listen string `json:"listen"`
-	}{defaultListen}
-	if len(events) == 1 {
-		if err := json.Unmarshal(events[0].Payload, &console); err != nil {
-			return "", fmt.Errorf("look for the pager in the journal: %w", err)
-		}
+	}
+	if err := json.Unmarshal(events[0].Payload, &console); err != nil {
+		return "", fmt.Errorf("look for the pager in the journal: %w", err)
 	}
 	return console.Listen, nil
 }
