@@ -16,6 +16,8 @@ import (
 func faultCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "fault",
+		Args:  strict(cobra.NoArgs),
+		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		Short: "Break something for a while, and mend it",
 		Long: `fault puts a failure in force and returns when it is observed at every target.
 Every fault has a lease and ends by itself when that does.
@@ -37,7 +39,7 @@ func injectCommand(kind fault.Kind) *cobra.Command {
 		fault.Freeze: "Stop every process of the target without ending it",
 		fault.Cut:    "Drop every packet to and from the target",
 	}
-	cmd := &cobra.Command{Use: string(kind), Short: about[kind], Args: cobra.NoArgs}
+	cmd := &cobra.Command{Use: string(kind), Short: about[kind], Args: strict(cobra.NoArgs)}
 	state := stateFlag(cmd)
 	ask := control.FaultRequest{Kind: string(kind), Holder: "lab fault"}
 	cmd.Flags().StringVar(&ask.Zone, "zone", "", "zone a, b or c; all when empty")
@@ -60,7 +62,7 @@ func injectCommand(kind fault.Kind) *cobra.Command {
 }
 
 func revertCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "revert FAULT", Short: "End a fault before its lease does", Args: cobra.ExactArgs(1)}
+	cmd := &cobra.Command{Use: "revert FAULT", Short: "End a fault before its lease does", Args: strict(cobra.ExactArgs(1))}
 	state := stateFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		client, err := dial(*state)
@@ -78,7 +80,7 @@ func revertCommand() *cobra.Command {
 }
 
 func faultListCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "list", Short: "List the faults since the lab came up", Args: cobra.NoArgs}
+	cmd := &cobra.Command{Use: "list", Short: "List the faults since the lab came up", Args: strict(cobra.NoArgs)}
 	state := stateFlag(cmd)
 	asJSON := cmd.Flags().Bool("json", false, "print a JSON array")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {

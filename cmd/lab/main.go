@@ -24,8 +24,8 @@ const (
 	exitUsage = 2
 )
 
-// version is set when the program is built.
-var version = "dev"
+// version is the one of the whole project.
+const version = "0.1.0"
 
 func main() { os.Exit(run(os.Args[1:])) }
 
@@ -86,6 +86,16 @@ type usageError struct{ error }
 
 func (e usageError) Unwrap() error { return e.error }
 
+// strict makes wrong arguments a mistake in the call.
+func strict(check cobra.PositionalArgs) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if err := check(cmd, args); err != nil {
+			return usageError{fmt.Errorf("%w (see %s --help)", err, cmd.CommandPath())}
+		}
+		return nil
+	}
+}
+
 func newRoot() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "lab",
@@ -99,6 +109,8 @@ Every zone is a network of its own inside namespaces that vanish with the lab:
 the machine's own network, mounts and services are untouched, and a crash leaves
 nothing behind.`,
 		Version:       version,
+		Args:          strict(cobra.NoArgs),
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}

@@ -22,7 +22,7 @@ func statusCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "status",
 		Short: "Show every component in every zone: role, readiness, restarts, uptime",
-		Args:  cobra.NoArgs,
+		Args:  strict(cobra.NoArgs),
 	}
 	state := stateFlag(cmd)
 	asJSON := cmd.Flags().Bool("json", false, "print one JSON object")
@@ -109,7 +109,7 @@ func logsCommand() *cobra.Command {
 		Short: "Print what a component said; without a zone, in every zone",
 		Long: `logs prints the newest lines of a component's log, for example of "a/postgres" or,
 in every zone, of "identity"; "lab" is the lab's own.`,
-		Args: cobra.ExactArgs(1),
+		Args: strict(cobra.ExactArgs(1)),
 	}
 	state := stateFlag(cmd)
 	lines := cmd.Flags().IntP("lines", "n", 50, "how many lines of each log")

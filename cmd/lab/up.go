@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"tocsin/system/lab/control"
 	"tocsin/system/lab/host"
@@ -51,7 +52,7 @@ func upCommand() *cobra.Command {
 foreground and Ctrl-C ends the lab.
 
 The lab writes the target file that the harness reads: lab target prints its name.`,
-		Args: cobra.NoArgs,
+		Args: strict(cobra.NoArgs),
 	}
 	state := stateFlag(cmd)
 	cmd.Flags().BoolVarP(&detach, "detach", "d", false, "leave the lab running in the background")
@@ -68,7 +69,7 @@ The lab writes the target file that the harness reads: lab target prints its nam
 		}
 		up := upRun{state: dir, within: within, out: cmd.OutOrStdout(), progress: cmd.ErrOrStderr(), started: time.Now()}
 		if detach {
-			return up.detached(cmd.Context())
+			return up.detached(cmd.Context(), cmd.Flags())
 		}
 		return up.foreground(cmd.Context(), ports)
 	}
@@ -107,13 +108,13 @@ func (u upRun) foreground(ctx context.Context, ports host.Ports) error {
 
 // detached starts the same command again in a session of its own, and leaves it
 // behind once the lab is ready.
-func (u upRun) detached(ctx context.Context) error {
-	args := []string{"up", "--state", u.state, "--within", u.within.String()}
-	for _, arg := range os.Args[1:] {
-		if strings.Contains(arg, "port") {
-			args = append(args, arg)
+func (u upRun) detached(ctx context.Context, flags *pflag.FlagSet) error {
+	args := []string{"up"}
+	flags.Visit(func(set *pflag.Flag) {
+		if set.Name != "detach" {
+			args = append(args, "--"+set.Name+"="+set.Value.String())
 		}
-	}
+	})
 	said, err := os.CreateTemp("", "tocsin-lab-up-*.log")
 	if err != nil {
 		return fmt.Errorf("make log: %w", err)
@@ -206,13 +207,12 @@ func unready(status control.Status) string {
 }
 
 func (u upRun) announce() {
-	ports := filepath.Join(u.state, region.TargetFile)
-	fmt.Fprintf(u.out, "lab is up after %.1f s\ntarget file: %s\nPIN of person 1000000001: see %s\n",
-		time.Since(u.started).Seconds(), ports, filepath.Join(u.state, "pin"))
+	fmt.Fprintf(u.out, "lab is up after %.1f s\ntarget file: %s\nPIN of person %s: see %s\n",
+		time.Since(u.started).Seconds(), filepath.Join(u.state, region.TargetFile), region.ProbeAccount, filepath.Join(u.state, region.PINFile))
 }
 
 func downCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "down", Short: "End the lab", Args: cobra.NoArgs}
+	cmd := &cobra.Command{Use: "down", Short: "End the lab", Args: strict(cobra.NoArgs)}
 	state := stateFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		dir, err := stateDir(*state)
@@ -240,7 +240,7 @@ func targetCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "target",
 		Short: "Print the name of the target file that the harness reads",
-		Args:  cobra.NoArgs,
+		Args:  strict(cobra.NoArgs),
 	}
 	state := stateFlag(cmd)
 	show := cmd.Flags().Bool("show", false, "print the file itself")

@@ -20,10 +20,16 @@ import (
 	"tocsin/system/lab/topology"
 )
 
-// The synthetic client and the accounts it logs in with.
+// ProbeAccount is the person that the harness and people log in as, and PINFile
+// the file of the state folder with the PIN of every person of the lab.
+const (
+	ProbeAccount = "1000000001"
+	PINFile      = "pin"
+)
+
+// The synthetic client and the range of persons that load logs in as.
 const (
 	clientID     = "tocsin-synthetic"
-	probeAccount = "1000000001"
 	firstLoad    = "2000000000"
 	loadAccounts = 2000
 )
@@ -122,7 +128,7 @@ func (r *Region) enrol() error {
 			"scopes":        []string{"openid", "profile", "grant_management_query"},
 			"grant_types":   []string{"authorization_code", "client_credentials"},
 		}},
-		"persons": []person{{probeAccount, pin, map[string]string{
+		"persons": []person{{ProbeAccount, pin, map[string]string{
 			"name": "Ada Sounder", "given_name": "Ada", "family_name": "Sounder", "birthdate": "1990-01-01",
 		}}},
 		"ranges": []map[string]any{{"first": firstLoad, "count": loadAccounts, "pin": pin}},
@@ -132,7 +138,7 @@ func (r *Region) enrol() error {
 	if err := errors.Join(seedErr, keyErr); err != nil {
 		return fmt.Errorf("encode seed: %w", err)
 	}
-	for name, content := range map[string][]byte{"client.jwk": keyText, "pin": []byte(pin + "\n"), "seed.json": seedText} {
+	for name, content := range map[string][]byte{"client.jwk": keyText, PINFile: []byte(pin + "\n"), "seed.json": seedText} {
 		if err := os.WriteFile(rootInside+"/"+name, content, 0o600); err != nil {
 			return fmt.Errorf("write %s: %w", name, err)
 		}

@@ -27,7 +27,7 @@ func (r *Region) writeTarget() error {
 	var out bytes.Buffer
 	err = parsed.Execute(&out, map[string]any{
 		"Order": r.order, "Zones": topology.Zones(), "Relay": topology.Relay(), "Inside": inside,
-		"ClientID": clientID, "Probe": probeAccount, "FirstLoad": firstLoad, "LoadAccounts": loadAccounts,
+		"ClientID": clientID, "Probe": ProbeAccount, "FirstLoad": firstLoad, "LoadAccounts": loadAccounts,
 	})
 	if err != nil {
 		return fmt.Errorf("render target: %w", err)
