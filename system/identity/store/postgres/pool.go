@@ -155,8 +155,8 @@ func (d *DB) query(ctx context.Context, pool *pgxpool.Pool, read func(context.Co
 
 // exec runs a write that may be repeated. It waits for replication as long as
 // the operation may take: cutting it short would only make it start again.
-func (d *DB) exec(ctx context.Context, write func(context.Context, *pgxpool.Pool) error) error {
-	ctx, cancel := context.WithTimeout(ctx, operationTimeout)
+func (d *DB) exec(caller context.Context, write func(context.Context, *pgxpool.Pool) error) error {
+	ctx, cancel := context.WithTimeout(caller, operationTimeout)
 	defer cancel()
 	for {
 		round, err := d.primary.await(ctx)
@@ -165,6 +165,9 @@ func (d *DB) exec(ctx context.Context, write func(context.Context, *pgxpool.Pool
 		}
 		if err = write(ctx, d.write); err == nil || Refused(err) {
 			return err
+		}
+		if errors.Is(caller.Err(), context.Canceled) {
+			return err // the caller has gone; that says nothing of the server
 		}
 		d.primary.lost(round)
 		if ctx.Err() != nil {
