@@ -186,10 +186,19 @@ func (w *world) primaryZone(t *testing.T, component string) string {
 	return ""
 }
 
-// awaitWhole waits until every part of the lab is ready again.
+// awaitWhole waits until every part of the lab is ready again, and a standby is
+// appointed that may take over: before that, a second fault is one too many.
 func (w *world) awaitWhole(t *testing.T) {
 	t.Helper()
-	w.until(t, 60*time.Second, "the lab is whole", func() bool { return w.status(t).Ready })
+	w.until(t, 60*time.Second, "the lab is whole", func() bool {
+		status := w.status(t)
+		for _, c := range status.Components {
+			if c.Role == "sync replica" {
+				return status.Ready
+			}
+		}
+		return false
+	})
 }
 
 func (w *world) until(t *testing.T, within time.Duration, what string, reached func() bool) {

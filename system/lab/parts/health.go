@@ -16,8 +16,9 @@ import (
 
 // Health is what a pod says of itself.
 type Health struct {
-	// Role is "primary" or "replica" where copies differ, "leader" or
-	// "follower" in etcd, and empty elsewhere.
+	// Role is "primary" or "replica" where copies differ, "sync replica" for
+	// the one in Postgres that may take over, "leader" or "follower" in etcd,
+	// and empty elsewhere.
 	Role  string
 	Ready bool
 	// Reason says why a pod is not ready.
@@ -157,12 +158,9 @@ func (c *Checker) patroni(ctx context.Context, pod topology.Pod) (string, error)
 		return "", err
 	}
 	var server struct {
-		State            string `json:"state"`
-		Role             string `json:"role"`
-		ReplicationState string `json:"replication_state"`
-		Replication      []struct {
-			SyncState string `json:"sync_state"`
-		} `json:"replication"`
+		State       string `json:"state"`
+		Role        string `json:"role"`
+		SyncStandby bool   `json:"sync_standby"`
 	}
 	if err := json.Unmarshal(body, &server); err != nil {
 		return "", fmt.Errorf("read server status: %w", err)
@@ -176,6 +174,9 @@ func (c *Checker) patroni(ctx context.Context, pod topology.Pod) (string, error)
 	}
 	if role != "primary" && role != "replica" {
 		return role, fmt.Errorf("server is %s", role)
+	}
+	if server.SyncStandby {
+		role = "sync replica"
 	}
 	return role, nil
 }
