@@ -3,6 +3,7 @@ package scenarios
 import (
 	"time"
 
+	"tocsin/alerts/pager"
 	"tocsin/internal/verdict"
 	"tocsin/scenarios/ledger"
 	"tocsin/scenarios/load"
@@ -25,7 +26,7 @@ type Outcome struct {
 	Faults       []Fault           `json:"faults"`
 	Load         *load.Figures     `json:"load"`
 	Ledger       *ledger.Audit     `json:"ledger"`
-	Alerts       []Alert           `json:"alerts"`
+	Alerts       []pager.Receipt   `json:"alerts"`
 	Timings      Timings           `json:"timings"`
 	Phases       []Phase           `json:"phases"`
 	Series       []load.Second     `json:"series"`
@@ -81,23 +82,6 @@ type Fault struct {
 	Recovered *time.Time `json:"recovered"`
 	Problem   string     `json:"problem,omitempty"`
 }
-
-// Alert is one notification that reached the pager.
-type Alert struct {
-	Name        string            `json:"name"`
-	Status      string            `json:"status"`
-	Severity    string            `json:"severity"`
-	Labels      map[string]string `json:"labels"`
-	Annotations map[string]string `json:"annotations"`
-	RunbookURL  string            `json:"runbook_url"`
-	StartsAt    time.Time         `json:"starts_at"`
-	ReceivedAt  time.Time         `json:"received_at"`
-	Receiver    string            `json:"receiver"`
-	Fingerprint string            `json:"fingerprint"`
-}
-
-// Firing reports whether the alert tells that something began, not that it ended.
-func (a Alert) Firing() bool { return a.Status != "resolved" }
 
 // Timings are the durations that people ask for first, in milliseconds; nil
 // where nothing was measured.

@@ -47,6 +47,10 @@ type Receipt struct {
 	Fingerprint string            `json:"fingerprint"`
 }
 
+// Firing reports whether the receipt tells that something began, not that it
+// ended.
+func (r Receipt) Firing() bool { return r.Status != Resolved }
+
 // Recorder is what the receiver needs of the journal: a call that returns
 // without an error has put the event on disk.
 type Recorder interface {

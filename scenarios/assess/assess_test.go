@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"tocsin/alerts/pager"
 	"tocsin/internal/verdict"
 	"tocsin/scenarios"
 	"tocsin/scenarios/assess"
@@ -38,7 +39,7 @@ func facts() assess.Facts {
 		Sight:    assess.Sight{Dark: moment(11), Last: "dark"},
 		Recovery: assess.Recovery{Good: moment(50)},
 		Ledger:   &ledger.Audit{Written: 2400, Grants: 1200, Codes: 1200, Kept: 2400},
-		Alerts:   []scenarios.Alert{zoneDown("a", 20)},
+		Alerts:   []pager.Receipt{zoneDown("a", 20)},
 	}
 	for n := range 1200 {
 		start := at(float64(n) / 20)
@@ -51,8 +52,8 @@ func facts() assess.Facts {
 	return f
 }
 
-func zoneDown(zone string, received float64) scenarios.Alert {
-	return scenarios.Alert{
+func zoneDown(zone string, received float64) pager.Receipt {
+	return pager.Receipt{
 		Name: "ZoneDown", Status: "firing", Severity: "critical", Labels: map[string]string{"zone": zone},
 		RunbookURL: "https://example.org", StartsAt: at(received - 1), ReceivedAt: at(received),
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"tocsin/alerts/pager"
 	"tocsin/scenarios"
 	"tocsin/scenarios/spec"
 )
@@ -48,25 +49,25 @@ func readBack(line *scenarios.Expectation, want spec.Ledger, facts Facts) {
 }
 
 // FirstAlert is the first notification after the fault that is the wanted one.
-func FirstAlert(alerts []scenarios.Alert, want spec.Alert, fault scenarios.Fault) (scenarios.Alert, bool) {
+func FirstAlert(alerts []pager.Receipt, want spec.Alert, fault scenarios.Fault) (pager.Receipt, bool) {
 	for _, received := range sinceFault(alerts, fault) {
 		if received.Name == want.Name && carries(received.Labels, want.Labels) {
 			return received, true
 		}
 	}
-	return scenarios.Alert{}, false
+	return pager.Receipt{}, false
 }
 
 // sinceFault returns the firing alerts that began with or after the fault, in
 // the order of their receipt.
-func sinceFault(alerts []scenarios.Alert, fault scenarios.Fault) []scenarios.Alert {
-	found := make([]scenarios.Alert, 0, len(alerts))
+func sinceFault(alerts []pager.Receipt, fault scenarios.Fault) []pager.Receipt {
+	found := make([]pager.Receipt, 0, len(alerts))
 	for _, received := range alerts {
 		if received.Firing() && !received.ReceivedAt.Before(fault.Asked) && !received.StartsAt.Before(fault.Asked.Add(-skew)) {
 			found = append(found, received)
 		}
 	}
-	slices.SortStableFunc(found, func(a, b scenarios.Alert) int { return a.ReceivedAt.Compare(b.ReceivedAt) })
+	slices.SortStableFunc(found, func(a, b pager.Receipt) int { return a.ReceivedAt.Compare(b.ReceivedAt) })
 	return found
 }
 
@@ -105,7 +106,7 @@ func alert(line *scenarios.Expectation, want spec.Alert, facts Facts) {
 }
 
 // wrong says what is the matter with an alert that was received, or nothing.
-func wrong(first scenarios.Alert, want spec.Alert, after time.Duration, facts Facts) string {
+func wrong(first pager.Receipt, want spec.Alert, after time.Duration, facts Facts) string {
 	name := want.Name + labelText(want.Labels)
 	switch {
 	case after > want.Within:
@@ -126,7 +127,7 @@ func wrong(first scenarios.Alert, want spec.Alert, after time.Duration, facts Fa
 	return ""
 }
 
-func duringFault(received scenarios.Alert, fault scenarios.Fault) bool {
+func duringFault(received pager.Receipt, fault scenarios.Fault) bool {
 	return fault.Reverted == nil || !received.StartsAt.After(*fault.Reverted)
 }
 

@@ -5,6 +5,7 @@ package assess
 import (
 	"time"
 
+	"tocsin/alerts/pager"
 	"tocsin/internal/verdict"
 	"tocsin/scenarios"
 	"tocsin/scenarios/ledger"
@@ -25,7 +26,7 @@ type Facts struct {
 	Recovery      Recovery
 	Ledger        *ledger.Audit
 	LedgerProblem string
-	Alerts        []scenarios.Alert
+	Alerts        []pager.Receipt
 	PagerProblem  string
 }
 

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"time"
 
+	"tocsin/alerts/pager"
 	"tocsin/chaos"
 	"tocsin/internal/journal"
 	"tocsin/internal/verdict"
@@ -55,7 +56,7 @@ type Look struct {
 type Pager interface {
 	// Ready fails when nobody listens, so that silence would mean nothing.
 	Ready(ctx context.Context) error
-	Received(ctx context.Context, since time.Time) ([]scenarios.Alert, error)
+	Received(ctx context.Context, since time.Time) ([]pager.Receipt, error)
 }
 
 // Load makes people log in.

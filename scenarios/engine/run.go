@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"tocsin/alerts/pager"
 	"tocsin/internal/journal"
 	"tocsin/internal/verdict"
 	"tocsin/scenarios"
@@ -151,7 +152,7 @@ func (r *run) conclude(ctx context.Context) scenarios.Outcome {
 		Timings: assess.Timings(r.facts, r.scenario.Expect),
 	}
 	if outcome.Alerts == nil {
-		outcome.Alerts = []scenarios.Alert{}
+		outcome.Alerts = []pager.Receipt{}
 	}
 	outcome.Verdict, outcome.Reason = assess.Conclude(lines)
 	if r.facts.Fault != nil {

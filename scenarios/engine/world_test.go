@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"tocsin/alerts/pager"
 	"tocsin/chaos"
 	"tocsin/internal/journal"
 	"tocsin/internal/verdict"
@@ -35,7 +36,7 @@ type world struct {
 	copies      map[string]float64
 	visual      verdict.Verdict
 	alertAfter  time.Duration
-	alerts      []scenarios.Alert
+	alerts      []pager.Receipt
 	pagerErr    error
 	failover    time.Duration
 	effectless  bool
@@ -93,12 +94,12 @@ func (w *world) Check(context.Context, string) engine.Look {
 
 func (w *world) Ready(context.Context) error { return w.pagerErr }
 
-func (w *world) Received(_ context.Context, since time.Time) ([]scenarios.Alert, error) {
+func (w *world) Received(_ context.Context, since time.Time) ([]pager.Receipt, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	alerts := w.alerts
 	if rings := w.brokenAt.Add(w.alertAfter); w.alertAfter > 0 && !w.brokenAt.IsZero() && time.Now().After(rings) && rings.After(since) {
-		alerts = append(alerts, scenarios.Alert{
+		alerts = append(alerts, pager.Receipt{
 			Name: "ZoneDown", Status: "firing", Severity: "critical", Labels: map[string]string{"zone": w.fault.Zone},
 			RunbookURL: "https://localhost/ZoneDown.md", StartsAt: rings.Add(-2 * time.Second), ReceivedAt: rings,
 		})

@@ -8,8 +8,8 @@ import (
 	"net"
 	"time"
 
+	"tocsin/alerts/pager"
 	"tocsin/internal/journal"
-	"tocsin/scenarios"
 )
 
 // listenWithin bounds the question whether somebody listens.
@@ -61,14 +61,14 @@ func (p Pager) address(ctx context.Context) (string, error) {
 }
 
 // Received lists the notifications since a moment, oldest first.
-func (p Pager) Received(ctx context.Context, since time.Time) ([]scenarios.Alert, error) {
+func (p Pager) Received(ctx context.Context, since time.Time) ([]pager.Receipt, error) {
 	events, err := p.Journal.Read(ctx, journal.Query{Kind: journal.KindAlertReceived, Since: since})
 	if err != nil {
 		return nil, fmt.Errorf("read what the pager received: %w", err)
 	}
-	alerts := make([]scenarios.Alert, 0, len(events))
+	alerts := make([]pager.Receipt, 0, len(events))
 	for _, event := range events {
-		var alert scenarios.Alert
+		var alert pager.Receipt
 		if err := json.Unmarshal(event.Payload, &alert); err != nil {
 			return nil, fmt.Errorf("read what the pager received (event %d): %w", event.Seq, err)
 		}

@@ -4,6 +4,7 @@ import (
 	"math"
 	"time"
 
+	"tocsin/alerts/pager"
 	"tocsin/internal/verdict"
 	"tocsin/scenarios"
 	"tocsin/scenarios/ledger"
@@ -32,7 +33,7 @@ func sample() scenarios.Outcome {
 			ID: "f1", Kind: "kill", Zone: "b", Targets: []string{"b/etcd", "b/postgres", "b/redis", "b/identity"}, Asked: at(14), Injected: at(14.3),
 			SeenByProbe: moment(15.1), RevertAsked: moment(49), Reverted: moment(51.5), EndedBy: "holder", Recovered: moment(58.2),
 		}},
-		Alerts: []scenarios.Alert{{Name: "ZoneDown", Status: "firing", Severity: "critical", Labels: map[string]string{"zone": "b"}, RunbookURL: "https://example.org/ZoneDown.md", StartsAt: at(22), ReceivedAt: at(26.4)}},
+		Alerts: []pager.Receipt{{Name: "ZoneDown", Status: "firing", Severity: "critical", Labels: map[string]string{"zone": "b"}, RunbookURL: "https://example.org/ZoneDown.md", StartsAt: at(22), ReceivedAt: at(26.4)}},
 		Ledger: &ledger.Audit{Written: 3200, Grants: 1600, Codes: 1600, Kept: 3200},
 		Load: &load.Figures{AskedRate: 20, DeliveredRate: 19.9, Asked: 1600, Logins: 1592, OK: 1592, Waited: 190, LongestMS: 9100, P50MS: 140, P95MS: 6100, P99MS: 8200,
 			Problems: map[load.ProblemKind]int{load.Status5: 410, load.Refused: 12}},

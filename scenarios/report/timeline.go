@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"tocsin/alerts/pager"
 	"tocsin/scenarios"
 	"tocsin/scenarios/load"
 )
@@ -161,7 +162,7 @@ func place(fault scenarios.Fault) string {
 }
 
 // firstPage is the first firing alert after the fault that is meant for people.
-func firstPage(alerts []scenarios.Alert, asked time.Time) *time.Time {
+func firstPage(alerts []pager.Receipt, asked time.Time) *time.Time {
 	var first *time.Time
 	for _, alert := range alerts {
 		if !alert.Firing() || alert.ReceivedAt.Before(asked) || alert.StartsAt.Before(asked.Add(-2*time.Second)) {
