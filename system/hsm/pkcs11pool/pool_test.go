@@ -10,6 +10,7 @@ import (
 	"math/big"
 	"os"
 	"path/filepath"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -143,7 +144,8 @@ func TestRecovers(t *testing.T) {
 
 func TestTokenThatAppearsLaterIsFound(t *testing.T) {
 	missing := config()
-	missing.TokenLabel = "later"
+	// A label of its own each time: the token stays for the tests that follow.
+	missing.TokenLabel = strconv.FormatInt(time.Now().UnixNano(), 36)
 	pool := open(t, missing)
 	digest := make([]byte, 32)
 	for range 20 { // enough to open the breaker
