@@ -16,9 +16,6 @@ const Path = "/runbooks/"
 //go:embed *.md
 var files embed.FS
 
-// FS returns the runbooks; the file of an alert is its name with .md.
-func FS() fs.FS { return files }
-
 // Names returns the alerts that have a runbook, sorted.
 func Names() ([]string, error) {
 	paths, err := fs.Glob(files, "*.md")

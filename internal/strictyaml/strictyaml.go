@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"reflect"
 	"regexp"
 	"strconv"
@@ -18,25 +17,6 @@ import (
 // smaller; a larger file is the wrong file.
 const maxSize = 4 << 20
 
-// DecodeFile reads the YAML file at path into the struct that into points to.
-// Its errors are those of Decode, and that of reading the file.
-func DecodeFile(path string, into any) error {
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return fmt.Errorf("read configuration: %w", err)
-	}
-	return Decode(path, data, into)
-}
-
-// Decode reads the one YAML document in data into the struct that into points
-// to, whose fields carry `yaml:"…"` tags. File only names data in errors. All
-// that is wrong is reported at once: every part of the joined error is an
-// *Error. When there is an error, into holds nothing to rely on.
-func Decode(file string, data []byte, into any) error {
-	_, err := Parse(file, data, into)
-	return err
-}
-
 // Document remembers where every key of a decoded file stands, so that a
 // finding about a value can name its line.
 type Document struct {
@@ -44,7 +24,10 @@ type Document struct {
 	places map[string]*yaml.Node
 }
 
-// Parse is Decode for callers that check values further.
+// Parse reads the one YAML document in data into the struct that into points
+// to, whose fields carry `yaml:"…"` tags. File only names data in errors. All
+// that is wrong is reported at once: every part of the joined error is an
+// *Error. When there is an error, into holds nothing to rely on.
 func Parse(file string, data []byte, into any) (*Document, error) {
 	if len(data) > maxSize {
 		return nil, &Error{File: file, Problem: fmt.Sprintf("file has %d bytes, the limit is %d", len(data), maxSize)}

@@ -33,7 +33,7 @@ type file struct {
 
 func TestWhatIsRightIsDecoded(t *testing.T) {
 	var got file
-	err := strictyaml.Decode("f.yaml", []byte(`
+	_, err := strictyaml.Parse("f.yaml", []byte(`
 issuer: https://id.example
 rate: 20
 interval: 30s
@@ -78,7 +78,7 @@ func TestWhatIsWrongIsNamedWithItsPlace(t *testing.T) {
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			err := strictyaml.Decode("f.yaml", []byte(tc.text), new(file))
+			_, err := strictyaml.Parse("f.yaml", []byte(tc.text), new(file))
 			if err == nil {
 				t.Fatal("accepted")
 			}
@@ -94,7 +94,7 @@ func TestWhatIsWrongIsNamedWithItsPlace(t *testing.T) {
 }
 
 func TestEverythingWrongIsReportedAtOnce(t *testing.T) {
-	err := strictyaml.Decode("f.yaml", []byte("isuer: x\nrate: y\nzones: z"), new(file))
+	_, err := strictyaml.Parse("f.yaml", []byte("isuer: x\nrate: y\nzones: z"), new(file))
 	if err == nil || strings.Count(err.Error(), "\n") != 2 {
 		t.Fatalf("got %v, want three findings", err)
 	}
@@ -117,21 +117,21 @@ func TestAProblemOfAMissingKeyPointsAtItsNearestParent(t *testing.T) {
 
 const sample = "issuer: https://id.example\nrate: 20\ninterval: 30s\nzones:\n  - {name: a, url: u}\n  - {name: b, url: v}\nlabels: {team: id}\n"
 
-func FuzzDecode(f *testing.F) {
+func FuzzParse(f *testing.F) {
 	for _, seed := range []string{sample, "a: &a [*a]", "{", "? [a]: b", "<<: 1", "- - -", "\x00", "rate: !!int x"} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		err := strictyaml.Decode("f.yaml", data, new(file))
+		_, err := strictyaml.Parse("f.yaml", data, new(file))
 		if err != nil && !strings.HasPrefix(err.Error(), "f.yaml") {
 			t.Errorf("error does not name the file: %v", err)
 		}
 	})
 }
 
-func BenchmarkDecode(b *testing.B) {
+func BenchmarkParse(b *testing.B) {
 	for b.Loop() {
-		if err := strictyaml.Decode("f.yaml", []byte(sample), new(file)); err != nil {
+		if _, err := strictyaml.Parse("f.yaml", []byte(sample), new(file)); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -2,8 +2,6 @@
 // combine. It never decides what a measurement means: callers do.
 package verdict
 
-import "fmt"
-
 // Verdict is the outcome of one check, run, expectation or scenario.
 type Verdict string
 
@@ -40,15 +38,6 @@ func (v Verdict) ExitCode() int {
 
 // Good reports whether v is a pass, retried or not.
 func (v Verdict) Good() bool { return v == Pass || v == PassAfterRetry }
-
-// Parse reads the text form of a verdict.
-func Parse(text string) (Verdict, error) {
-	switch v := Verdict(text); v {
-	case Pass, PassAfterRetry, Fail, Unknown:
-		return v, nil
-	}
-	return Unknown, fmt.Errorf("verdict %q is none of pass, pass-after-retry, fail, unknown", text)
-}
 
 // Combine joins the verdicts of the parts of a whole. One broken promise makes
 // the whole fail; otherwise one unknown part makes it unknown. A whole without

@@ -34,14 +34,3 @@ func TestOnlyAPassExitsWithZero(t *testing.T) {
 		}
 	}
 }
-
-func TestParseTakesTheFourValuesAlone(t *testing.T) {
-	for _, v := range []Verdict{Pass, PassAfterRetry, Fail, Unknown} {
-		if got, err := Parse(string(v)); err != nil || got != v {
-			t.Errorf("%s: got %s, %v", v, got, err)
-		}
-	}
-	if got, err := Parse("green"); err == nil || got != Unknown {
-		t.Errorf("green: got %s, %v", got, err)
-	}
-}

@@ -57,9 +57,6 @@ func (o *Outcome) Percent() float64 {
 // SizeDiffers reports pictures of different sizes; they are never the same.
 func (o *Outcome) SizeDiffers() bool { return o.Baseline != o.Actual }
 
-// Same reports that no pixel changed and the sizes are equal.
-func (o *Outcome) Same() bool { return o.Changed == 0 && !o.SizeDiffers() }
-
 // class is the judgement about one pixel.
 type class uint8
 

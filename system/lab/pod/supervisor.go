@@ -107,10 +107,7 @@ func (s *Supervisor) attend(ctx context.Context, running *process) {
 	}
 	<-running.done
 	if running.err != nil {
-		var exit interface{ ExitCode() int }
-		if errors.As(running.err, &exit) {
-			s.log.Warn("pod exited", "how", running.err.Error())
-		}
+		s.log.Warn("pod exited", "how", running.err.Error())
 	}
 	s.update(func() { s.current = nil })
 }
