@@ -15,7 +15,7 @@ func TestMetrics(t *testing.T) {
 	if _, err := a.exchange(a.logIn(t, b, "2000000020")); err != nil {
 		t.Fatal(err)
 	}
-	text, status, err := shared.opsBody(t.Context(), shared.zones[0].provider, "/metrics")
+	text, status, err := shared.opsBody(t.Context(), shared.zones[0].provider.Ops.Listen, "/metrics")
 	if err != nil || status != http.StatusOK {
 		t.Fatalf("metrics: %d %v", status, err)
 	}
@@ -36,7 +36,7 @@ func TestMetrics(t *testing.T) {
 }
 
 func TestReadyNamesItsDependencies(t *testing.T) {
-	text, status, err := shared.opsBody(t.Context(), shared.zones[1].provider, "/readyz")
+	text, status, err := shared.opsBody(t.Context(), shared.zones[1].provider.Ops.Listen, "/readyz")
 	if err != nil || status != http.StatusOK {
 		t.Fatalf("readyz: %d %s %v", status, text, err)
 	}

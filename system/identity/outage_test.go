@@ -254,12 +254,12 @@ func TestStartsBeforeItsStores(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- identity.Run(ctx, config, logs()) }()
-	alive := func() error { return shared.ops(ctx, config, "/livez") }
+	alive := func() error { return shared.ops(ctx, config.Ops.Listen, "/livez") }
 	if err := await(ctx, 10*time.Second, alive); err != nil {
 		t.Fatal(err)
 	}
 	for _, path := range []string{"/readyz", "/lb-check"} {
-		if err := shared.ops(ctx, config, path); err == nil {
+		if err := shared.ops(ctx, config.Ops.Listen, path); err == nil {
 			t.Errorf("%s says yes without any store", path)
 		}
 	}
@@ -268,7 +268,7 @@ func TestStartsBeforeItsStores(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := await(ctx, 20*time.Second, func() error { return shared.ops(ctx, config, "/readyz") }); err != nil {
+	if err := await(ctx, 20*time.Second, func() error { return shared.ops(ctx, config.Ops.Listen, "/readyz") }); err != nil {
 		t.Error(err)
 	}
 	stopped := time.Now()
@@ -293,13 +293,13 @@ func TestDrain(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- identity.Run(ctx, config, logs()) }()
-	check := func() error { return shared.ops(t.Context(), config, "/lb-check") }
+	check := func() error { return shared.ops(t.Context(), config.Ops.Listen, "/lb-check") }
 	if err := await(t.Context(), 10*time.Second, check); err != nil {
 		t.Fatal(err)
 	}
 	stop()
 	refusing := func() error {
-		body, status, err := shared.opsBody(t.Context(), config, "/lb-check")
+		body, status, err := shared.opsBody(t.Context(), config.Ops.Listen, "/lb-check")
 		if err != nil || status != http.StatusServiceUnavailable || !strings.Contains(body, "draining") {
 			return fmt.Errorf("lb-check while draining: %d %s: %w", status, body, err)
 		}

@@ -53,6 +53,7 @@ type site struct {
 type zone struct {
 	gateway  string
 	provider *identity.Config
+	pages    *ui.Config
 }
 
 // shared is made by TestMain, because the parts take seconds to start.
@@ -174,6 +175,7 @@ func (s *site) startZone(ctx context.Context, i int, z *zone, port int) error {
 		other := s.zones[(i+offset)%len(s.zones)]
 		pages.Identity.Nodes = append(pages.Identity.Nodes, "https://"+other.provider.Internal.Listen)
 	}
+	z.pages = pages
 	s.run(func() error { return identity.Run(ctx, z.provider, logs()) })
 	s.run(func() error { return ui.Run(ctx, pages, logs()) })
 	return s.startGateway(port, "https://"+z.provider.Public.Listen, "https://"+pages.Public.Listen)
@@ -233,28 +235,30 @@ func (s *site) startGateway(port int, provider, pages string) error {
 
 func (s *site) awaitReady(ctx context.Context) error {
 	for _, z := range s.zones {
-		if err := await(ctx, 20*time.Second, func() error { return s.ops(ctx, z.provider, "/readyz") }); err != nil {
-			return err
+		for _, listen := range []string{z.provider.Ops.Listen, z.pages.Ops.Listen} {
+			if err := await(ctx, 20*time.Second, func() error { return s.ops(ctx, listen, "/readyz") }); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
 }
 
 // ops asks an operations path and fails unless it says 200.
-func (s *site) ops(ctx context.Context, config *identity.Config, path string) error {
-	body, status, err := s.opsBody(ctx, config, path)
+func (s *site) ops(ctx context.Context, listen, path string) error {
+	body, status, err := s.opsBody(ctx, listen, path)
 	if err == nil && status != http.StatusOK {
 		err = fmt.Errorf("%s says %d: %s", path, status, body)
 	}
 	return err
 }
 
-func (s *site) opsBody(ctx context.Context, config *identity.Config, path string) (string, int, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://"+config.Ops.Listen+path, nil)
+func (s *site) opsBody(ctx context.Context, listen, path string) (string, int, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://"+listen+path, nil)
 	if err != nil {
 		return "", 0, err
 	}
-	tlsConfig, err := config.TLS.Client()
+	tlsConfig, err := s.zones[0].provider.TLS.Client()
 	if err != nil {
 		return "", 0, err
 	}

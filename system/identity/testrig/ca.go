@@ -12,6 +12,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"tocsin/system/internal/conf"
@@ -20,9 +21,10 @@ import (
 
 // CA signs the certificates of a rig.
 type CA struct {
-	dir  string
-	key  *ecdsa.PrivateKey
-	cert *x509.Certificate
+	dir    string
+	key    *ecdsa.PrivateKey
+	cert   *x509.Certificate
+	issued atomic.Int64
 }
 
 func newCA(dir string) (*CA, error) {
@@ -77,9 +79,12 @@ func (ca *CA) Issue(component string) (wire.TLS, error) {
 	if err != nil {
 		return wire.TLS{}, fmt.Errorf("encode key: %w", err)
 	}
+	// Each certificate has files of its own: whoever runs on an earlier one may
+	// be reading it.
+	stem := filepath.Join(ca.dir, fmt.Sprintf("%s-%d", component, ca.issued.Add(1)))
 	files := wire.TLS{
-		Cert: conf.File(filepath.Join(ca.dir, component+".pem")),
-		Key:  conf.File(filepath.Join(ca.dir, component+".key")),
+		Cert: conf.File(stem + ".pem"),
+		Key:  conf.File(stem + ".key"),
 		CA:   conf.File(ca.File()),
 	}
 	if err := writePEM(string(files.Cert), "CERTIFICATE", der, 0o644); err != nil {
