@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"slices"
 	"sync"
 	"time"
@@ -16,18 +17,88 @@ import (
 	"tocsin/system/identity/store"
 )
 
-// Client is a registered relying party.
+// The ways a client authenticates (token_endpoint_auth_method).
+const (
+	PrivateKeyJWT = "private_key_jwt" // RFC 7523
+	Public        = "none"            // RFC 6749, 2.1: wallets; DPoP is then required
+)
+
+// The kinds of subject identifier (OpenID Connect Core, 8).
+const (
+	SubjectPublic   = "public"
+	SubjectPairwise = "pairwise"
+)
+
+// Client is a registered relying party or wallet. JSON names are those of
+// RFC 7591 and OpenID Connect Registration; the zero value of each member is
+// what a client has that was registered before the member existed.
 type Client struct {
-	ID           string
-	Name         string
-	RedirectURIs []string
-	Keys         jose.JSONWebKeySet
-	Scopes       []string
-	GrantTypes   []string
+	ID                     string             `json:"client_id"`
+	Name                   string             `json:"client_name"`
+	NameByLanguage         map[string]string  `json:"client_name_by_language,omitempty"`
+	LogoURI                string             `json:"logo_uri,omitempty"`
+	RedirectURIs           []string           `json:"redirect_uris"`
+	PostLogoutRedirectURIs []string           `json:"post_logout_redirect_uris,omitempty"`
+	Keys                   jose.JSONWebKeySet `json:"jwks"`
+	Scopes                 []string           `json:"scopes"`
+	GrantTypes             []string           `json:"grant_types"`
+	// AuthMethod is PrivateKeyJWT when empty.
+	AuthMethod string `json:"token_endpoint_auth_method,omitempty"`
+	// SubjectType is SubjectPublic when empty. Pairwise subjects are the same
+	// for all clients of one Sector, the host of the redirect URIs when empty.
+	SubjectType string `json:"subject_type,omitempty"`
+	Sector      string `json:"sector_identifier,omitempty"`
+	// Algorithms of tokens made for this client; ES256 when empty, and for
+	// userinfo unsigned JSON when empty.
+	IDTokenAlg  jose.SignatureAlgorithm `json:"id_token_signed_response_alg,omitempty"`
+	UserinfoAlg jose.SignatureAlgorithm `json:"userinfo_signed_response_alg,omitempty"`
+	// RequirePAR and RequireDPoP make the client follow the FAPI 2.0 security
+	// profile (RFC 9126, 6; RFC 9449, 5.2).
+	RequirePAR  bool `json:"require_pushed_authorization_requests,omitempty"`
+	RequireDPoP bool `json:"dpop_bound_access_tokens,omitempty"`
+	// Claims and ACRs bound what the client may ask for; empty means all.
+	Claims []string `json:"claims,omitempty"`
+	ACRs   []string `json:"acr_values,omitempty"`
+	// DefaultMaxAge is in seconds; nil means none.
+	DefaultMaxAge *int `json:"default_max_age,omitempty"`
+	// ConsentLife is in minutes; 0 means that a consent does not end.
+	ConsentLife int `json:"consent_expire_in_mins,omitempty"`
+	// RelyingParty is the organisation (eSignet's relyingPartyId).
+	RelyingParty string `json:"relying_party_id,omitempty"`
+	// Inactive clients are refused.
+	Inactive bool `json:"inactive,omitempty"`
 }
 
 // MayUse reports whether the client is registered for grantType.
 func (c *Client) MayUse(grantType string) bool { return slices.Contains(c.GrantTypes, grantType) }
+
+// IsPublic reports whether the client cannot keep a key to itself.
+func (c *Client) IsPublic() bool { return c.AuthMethod == Public }
+
+// SectorOf returns the sector that the client's subjects are for, "" for
+// public subjects.
+func (c *Client) SectorOf() string {
+	if c.SubjectType != SubjectPairwise {
+		return ""
+	}
+	if c.Sector != "" {
+		return c.Sector
+	}
+	for _, uri := range c.RedirectURIs {
+		if parsed, err := url.Parse(uri); err == nil && parsed.Host != "" {
+			return parsed.Host
+		}
+	}
+	return c.ID
+}
+
+// IDTokenAlgorithm returns what ID tokens are signed with.
+func (c *Client) IDTokenAlgorithm() jose.SignatureAlgorithm {
+	if c.IDTokenAlg == "" {
+		return jose.ES256
+	}
+	return c.IDTokenAlg
+}
 
 // Store reads clients; store.ErrNotFound only when it is sure.
 type Store interface {

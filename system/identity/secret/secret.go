@@ -1,8 +1,10 @@
-// Package secret derives what the provider needs secrets for from one pepper,
-// so that every zone derives the same: PIN hashes, codes, grant ids, subjects.
+// Package secret holds what the provider needs secrets for, all derived from
+// one pepper so that every zone derives the same: sealed boxes, stateless
+// challenges, subjects and ids.
 package secret
 
 import (
+	"bytes"
 	"crypto/hkdf"
 	"crypto/hmac"
 	"crypto/sha256"
@@ -15,31 +17,39 @@ import (
 
 // Keys are independent keys, each for one purpose.
 type Keys struct {
-	pin, code, grant, subject, back []byte
+	// peppers are the current one and those still accepted for opening.
+	peppers        [][]byte
+	grant, subject []byte
 }
 
 // minimum is the shortest pepper, in bytes.
 const minimum = 32
 
-// Load derives the keys from the pepper in file.
+// Load derives the keys from the peppers in file, one a line. The first seals;
+// the others still open what they sealed, so that a pepper can be replaced
+// without ending anybody's login. Subjects and grant ids follow from the last,
+// the oldest: they must never change.
 func Load(file string) (*Keys, error) {
-	pepper, err := os.ReadFile(file)
+	text, err := os.ReadFile(file)
 	if err != nil {
 		return nil, fmt.Errorf("read pepper: %w", err)
 	}
-	return Derive(pepper)
+	return Derive(bytes.Fields(text)...)
 }
 
-// Derive derives the keys from pepper (RFC 5869).
-func Derive(pepper []byte) (*Keys, error) {
-	if len(pepper) < minimum {
-		return nil, fmt.Errorf("derive keys: %w", errors.New("the pepper has fewer than 32 bytes"))
+// Derive derives the keys from peppers (RFC 5869).
+func Derive(peppers ...[]byte) (*Keys, error) {
+	if len(peppers) == 0 {
+		return nil, errors.New("derive keys: there is no pepper")
 	}
-	keys := &Keys{}
-	for purpose, key := range map[string]*[]byte{
-		"pin": &keys.pin, "code": &keys.code, "grant": &keys.grant, "subject": &keys.subject, "back": &keys.back,
-	} {
-		derived, err := hkdf.Key(sha256.New, pepper, nil, "identity/"+purpose, sha256.Size)
+	for i, pepper := range peppers {
+		if len(pepper) < minimum {
+			return nil, fmt.Errorf("derive keys: pepper %d has fewer than %d bytes", i+1, minimum)
+		}
+	}
+	keys := &Keys{peppers: peppers}
+	for purpose, key := range map[string]*[]byte{"grant": &keys.grant, "subject": &keys.subject} {
+		derived, err := hkdf.Key(sha256.New, peppers[len(peppers)-1], nil, "identity/"+purpose, sha256.Size)
 		if err != nil {
 			return nil, fmt.Errorf("derive %s key: %w", purpose, err)
 		}
@@ -48,20 +58,13 @@ func Derive(pepper []byte) (*Keys, error) {
 	return keys, nil
 }
 
-// PIN returns what is stored of a person's PIN.
-func (k *Keys) PIN(individualID, pin string) []byte { return mac(k.pin, individualID, pin) }
-
-// Code returns the authorization code for the parts that tell it from others.
-func (k *Keys) Code(parts ...string) string { return text(mac(k.code, parts...)) }
-
-// Grant returns the id of the grant that a login transaction gives.
+// Grant returns the id of the grant that parts give.
 func (k *Keys) Grant(parts ...string) string { return text(mac(k.grant, parts...)[:18]) }
 
-// Subject returns the sub of a person, which tells nothing about their number.
-func (k *Keys) Subject(individualID string) string { return text(mac(k.subject, individualID)[:18]) }
-
-// Back returns the proof that a link back to a client was made by a provider.
-func (k *Keys) Back(link string) []byte { return mac(k.back, link) }
+// Subject returns the sub of the person ref for a sector: the host that
+// pairwise clients share, or "" for public subjects (OpenID Connect Core, 8.1).
+// It tells nothing about the person.
+func (k *Keys) Subject(sector, ref string) string { return text(mac(k.subject, sector, ref)[:18]) }
 
 // mac is HMAC-SHA-256 over parts, each with its length in front: otherwise
 // ("1","23") and ("12","3") would be the same.
