@@ -33,6 +33,32 @@ func (r *run) startLoad(ctx context.Context) *loading {
 	return l
 }
 
+// gatherConsents makes everybody of a load of returning people log in once, and
+// says what was wrong with that. These logins count nowhere.
+func (r *run) gatherConsents(ctx context.Context) (problem string) {
+	plan := r.facts.Plan
+	if plan.Returning == 0 {
+		return ""
+	}
+	r.phase("consents")
+	seconds := (plan.Returning + plan.Rate - 1) / plan.Rate
+	plan.Duration = time.Duration(seconds) * time.Second
+	r.say("%d people give their consent", plan.Returning)
+	succeeded := 0
+	_, err := r.Load.Run(ctx, plan, func(login load.Login) {
+		if login.OK {
+			succeeded++
+		}
+	})
+	if err != nil {
+		return "people could not be made to consent first: " + err.Error()
+	}
+	if succeeded < plan.Returning {
+		return fmt.Sprintf("only %d of %d people could give their consent first", succeeded, plan.Returning)
+	}
+	return ""
+}
+
 // observe writes down what a login was told. The ledger takes every
 // acknowledgement, also of a login that failed later.
 func (r *run) observe(login load.Login) {

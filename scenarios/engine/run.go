@@ -38,7 +38,7 @@ type run struct {
 
 func newRun(config Config, s *spec.Scenario, id string) *run {
 	r := &run{Config: config, scenario: s, id: id, record: newRecorder(), ledger: ledger.New()}
-	r.facts.Plan = load.Plan{Rate: s.Load.Rate, Duration: s.Load.Duration, RunID: id}
+	r.facts.Plan = load.Plan{Rate: s.Load.Rate, Duration: s.Load.Duration, RunID: id, Returning: s.Load.Returning}
 	for _, check := range s.SteadyState {
 		r.steady = append(r.steady, steadyLine{check: check})
 	}
@@ -73,6 +73,13 @@ func (r *run) perform(ctx context.Context) {
 	r.checkSteadyState(ctx, before)
 	if closed := r.gateClosed(); closed != "" {
 		r.facts.FaultProblem = closed
+		return
+	}
+	if r.interrupted(ctx) {
+		return
+	}
+	if problem := r.gatherConsents(ctx); problem != "" {
+		r.facts.FaultProblem = problem
 		return
 	}
 	if r.interrupted(ctx) {

@@ -22,7 +22,7 @@ export class Client {
       ['scope', this.config.scopes.join(' ')],
       ['state', state],
       ['nonce', nonce],
-      ['prompt', 'consent'],
+      ...(this.config.returning ? [] : [['prompt', 'consent']]),
       ['code_challenge', sha256(verifier, 'base64rawurl')],
       ['code_challenge_method', 'S256'],
     ]);

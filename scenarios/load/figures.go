@@ -12,6 +12,9 @@ type Plan struct {
 	Rate     int           `json:"rate"`
 	Duration time.Duration `json:"-"`
 	RunID    string        `json:"-"`
+	// Returning is how many people log in, again and again, without being asked
+	// for a consent they gave before; 0 means everybody, consenting anew.
+	Returning int `json:"returning,omitempty"`
 }
 
 // Asked is the number of logins that the plan starts.

@@ -30,6 +30,7 @@ func (c *checker) scenario(s *Scenario) {
 	c.steadyState(s.SteadyState)
 	c.between("load.rate", float64(s.Load.Rate), 1, 2000)
 	c.positive("load.duration", s.Load.Duration)
+	c.between("load.returning", float64(s.Load.Returning), 0, 1_000_000)
 	c.method(s)
 	if len(s.Expect) == 0 {
 		c.report("expect", "is empty, so nothing could fail", "")

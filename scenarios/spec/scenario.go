@@ -59,6 +59,9 @@ type VisualCheck struct {
 type Load struct {
 	Rate     int           `yaml:"rate" doc:"logins started per second"`
 	Duration time.Duration `yaml:"duration" doc:"how long logins are started"`
+	// Returning people are not asked for consent, so their logins must not need
+	// whatever a new consent is written to.
+	Returning int `yaml:"returning" doc:"log in as this many people who have all given consent before; 0, and everybody consents anew"`
 }
 
 // Action is one fault and how long it is held.

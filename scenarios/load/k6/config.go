@@ -69,6 +69,7 @@ type settings struct {
 	First         string   `json:"first"`
 	Count         int      `json:"count"`
 	Offset        int      `json:"offset"`
+	Returning     bool     `json:"returning"`
 	SecretFile    string   `json:"secret_file"`
 	Fields        fields   `json:"fields"`
 	SummaryFile   string   `json:"summary_file"`
@@ -86,6 +87,10 @@ func arrange(folder string, login Login, plan load.Plan) (settingsFile, summaryF
 		return "", "", fmt.Errorf("write load scripts: %w", err)
 	}
 	summaryFile = filepath.Join(folder, "summary.json")
+	count, offset := login.Count, int(time.Now().Unix())%login.Count
+	if plan.Returning > 0 { // always the same people, from the first
+		count, offset = min(plan.Returning, login.Count), 0
+	}
 	data, err := json.Marshal(settings{
 		RunID: plan.RunID, UserAgent: login.UserAgent,
 		Rate: plan.Rate, DurationMS: plan.Duration.Milliseconds(),
@@ -94,7 +99,7 @@ func arrange(folder string, login Login, plan load.Plan) (settingsFile, summaryF
 		Issuer: login.Issuer, Audience: login.Issuer,
 		Authorization: login.Authorization, Token: login.Token, Userinfo: login.Userinfo,
 		ClientID: login.ClientID, KeyFile: login.KeyFile, RedirectURI: login.RedirectURI, Scopes: login.Scopes,
-		First: login.First, Count: login.Count, Offset: int(time.Now().Unix()) % login.Count,
+		First: login.First, Count: count, Offset: offset, Returning: plan.Returning > 0,
 		SecretFile: login.SecretFile, Fields: fields{login.IndividualField, login.SecretField},
 		SummaryFile: summaryFile,
 	})
