@@ -132,6 +132,36 @@ func TestWithoutSamplesNothingIsKnown(t *testing.T) {
 	}
 }
 
+func TestReturningPeopleHaveConsentedFirst(t *testing.T) {
+	for name, c := range map[string]struct {
+		spoil func(*world)
+		want  verdict.Verdict
+		red   string
+	}{
+		"and wait for no database":   {func(w *world) { w.failover = 2 * time.Second }, verdict.Pass, ""},
+		"a wait of four seconds":     {func(w *world) { w.failover = 4 * time.Second }, verdict.Fail, "no login waits longer than 3 s"},
+		"nobody's consent is taken":  {func(w *world) { w.silent = true }, verdict.Unknown, ""},
+		"the load program is absent": {func(w *world) { w.loadErr = errors.New("k6 not found") }, verdict.Unknown, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := healthy()
+				c.spoil(w)
+				outcome := performNamed(t.Context(), t, w, "zone-loss-returning")
+				if outcome.Verdict != c.want || lines(outcome, verdict.Fail) != c.red {
+					t.Errorf("%s: %s; red are %q", outcome.Verdict, outcome.Reason, lines(outcome, verdict.Fail))
+				}
+				if c.want == verdict.Unknown && !w.brokenAt.IsZero() {
+					t.Error("a zone was broken although not everybody had consented")
+				}
+				if c.want == verdict.Pass && outcome.Load.Logins != 1400 {
+					t.Errorf("%d logins counted, want 1400: those before do not count", outcome.Load.Logins)
+				}
+			})
+		})
+	}
+}
+
 func TestAnInterruptionRevertsAndSaysSo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := healthy()

@@ -255,7 +255,12 @@ func (w *world) kinds() string {
 
 func perform(ctx context.Context, t *testing.T, w *world) scenarios.Outcome {
 	t.Helper()
-	file, data, err := catalog.Open("zone-loss")
+	return performNamed(ctx, t, w, "zone-loss")
+}
+
+func performNamed(ctx context.Context, t *testing.T, w *world, name string) scenarios.Outcome {
+	t.Helper()
+	file, data, err := catalog.Open(name)
 	if err != nil {
 		t.Fatal(err)
 	}
