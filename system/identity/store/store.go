@@ -10,4 +10,6 @@ var (
 	ErrNotFound = errors.New("not found")
 	// ErrConsumed means that the store answered, and the thing was used before.
 	ErrConsumed = errors.New("already used")
+	// ErrExists means that the store answered, and something else has this id.
+	ErrExists = errors.New("already exists")
 )
