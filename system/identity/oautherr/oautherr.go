@@ -11,36 +11,15 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-)
-
-// Kind is an error code of OAuth 2.0, OpenID Connect or bearer tokens.
-type Kind string
-
-// The verdicts this provider gives; each is about the request, never about the
-// provider's own state.
-const (
-	InvalidRequest          Kind = "invalid_request"           // RFC 6749, 4.1.2.1 and 5.2
-	InvalidClient           Kind = "invalid_client"            // RFC 6749, 5.2
-	InvalidGrant            Kind = "invalid_grant"             // RFC 6749, 5.2
-	UnauthorizedClient      Kind = "unauthorized_client"       // RFC 6749, 5.2
-	UnsupportedGrantType    Kind = "unsupported_grant_type"    // RFC 6749, 5.2
-	UnsupportedResponseType Kind = "unsupported_response_type" // RFC 6749, 4.1.2.1
-	InvalidScope            Kind = "invalid_scope"             // RFC 6749, 5.2
-	AccessDenied            Kind = "access_denied"             // RFC 6749, 4.1.2.1
-	LoginRequired           Kind = "login_required"            // OpenID Connect Core, 3.1.2.6
-	RequestNotSupported     Kind = "request_not_supported"     // OpenID Connect Core, 3.1.2.6
-	RequestURINotSupported  Kind = "request_uri_not_supported" // OpenID Connect Core, 3.1.2.6
-	InvalidToken            Kind = "invalid_token"             // RFC 6750, 3.1
-	InsufficientScope       Kind = "insufficient_scope"        // RFC 6750, 3.1
-	NotFound                Kind = "not_found"                 // Grant Management for OAuth 2.0, 6.4
-
-	// TemporarilyUnavailable is how an infrastructure error is told.
-	TemporarilyUnavailable Kind = "temporarily_unavailable" // RFC 6749, 4.1.2.1
+	"strings"
 )
 
 // RetryAfter is the advice, in seconds, that goes with every 503: failovers
 // here take seconds, not minutes.
 const RetryAfter = "1"
+
+// maxDescription bounds what a description may repeat of a request.
+const maxDescription = 300
 
 // Error is a verdict on a request. Description is for the developer of the
 // client and holds nothing secret.
@@ -49,9 +28,31 @@ type Error struct {
 	Description string
 }
 
-// New returns a verdict.
+// New returns a verdict. What it quotes of the request is kept to the
+// characters that an error_description may have.
 func New(kind Kind, format string, args ...any) *Error {
-	return &Error{Kind: kind, Description: fmt.Sprintf(format, args...)}
+	description := format
+	if len(args) > 0 {
+		description = fmt.Sprintf(format, args...)
+	}
+	return &Error{Kind: kind, Description: printable(description)}
+}
+
+// printable returns text in the characters of RFC 6749, 5.2, which are also
+// safe in the quoted strings of WWW-Authenticate.
+func printable(text string) string {
+	if len(text) > maxDescription {
+		text = text[:maxDescription]
+	}
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '"':
+			return '\''
+		case r < ' ', r > '~', r == '\\':
+			return '?'
+		}
+		return r
+	}, text)
 }
 
 func (e *Error) Error() string { return string(e.Kind) + ": " + e.Description }
@@ -67,20 +68,10 @@ func Verdict(err error) *Error {
 
 // Status is the HTTP status of err as an answer.
 func Status(err error) int {
-	verdict := Verdict(err)
-	if verdict == nil {
-		return http.StatusServiceUnavailable
+	if verdict := Verdict(err); verdict != nil {
+		return verdict.Kind.status()
 	}
-	switch verdict.Kind {
-	case InvalidClient, InvalidToken:
-		return http.StatusUnauthorized
-	case InsufficientScope:
-		return http.StatusForbidden
-	case NotFound:
-		return http.StatusNotFound
-	default:
-		return http.StatusBadRequest
-	}
+	return http.StatusServiceUnavailable
 }
 
 // body is the JSON form of RFC 6749, 5.2.
@@ -91,20 +82,36 @@ type body struct {
 
 // WriteJSON answers with err.
 func WriteJSON(w http.ResponseWriter, r *http.Request, log *slog.Logger, err error) {
+	WriteStatus(w, r, log, err, Status(err))
+}
+
+// WriteStatus answers with err and, if it is a verdict, with status: a resource
+// and the authorization server may give different ones to the same kind.
+func WriteStatus(w http.ResponseWriter, r *http.Request, log *slog.Logger, err error, status int) {
 	answer := body{Error: TemporarilyUnavailable, Description: "the service cannot answer now; try again"}
+	header := w.Header()
 	if verdict := Verdict(err); verdict != nil {
 		answer = body{Error: verdict.Kind, Description: verdict.Description}
+		challengeClient(header, r, verdict.Kind)
+	} else {
+		status = http.StatusServiceUnavailable
+		header.Set("Retry-After", RetryAfter)
 	}
 	Log(r, log, err)
-	status := Status(err)
-	if status == http.StatusServiceUnavailable {
-		w.Header().Set("Retry-After", RetryAfter)
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Cache-Control", "no-store")
+	header.Set("Content-Type", "application/json")
+	header.Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
 	if err := json.NewEncoder(w).Encode(answer); err != nil {
 		log.DebugContext(r.Context(), "write error answer", "error", err)
+	}
+}
+
+// challengeClient answers a client that tried the Authorization header with the
+// same scheme (RFC 6749, 5.2).
+func challengeClient(header http.Header, r *http.Request, kind Kind) {
+	scheme, _, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	if kind == InvalidClient && strings.EqualFold(scheme, "Basic") {
+		header.Set("WWW-Authenticate", `Basic realm="clients", charset="UTF-8"`)
 	}
 }
 
