@@ -1,4 +1,4 @@
-package testrig
+package realtest
 
 import (
 	"context"
@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -28,8 +29,9 @@ type Process struct {
 	log   string
 	ready func(context.Context) error
 
-	cmd  *exec.Cmd
-	done chan struct{}
+	cmd    *exec.Cmd
+	done   chan struct{}
+	killed atomic.Bool
 }
 
 // Start runs the part and waits until it answers.
@@ -47,9 +49,10 @@ func (p *Process) Start(ctx context.Context) error {
 	}
 	done := make(chan struct{})
 	p.done = done
+	p.killed.Store(false)
 	go func(cmd *exec.Cmd) {
 		defer close(done)
-		if err := cmd.Wait(); err != nil && ctx.Err() == nil {
+		if err := cmd.Wait(); err != nil && !p.killed.Load() {
 			fmt.Fprintf(os.Stderr, "%s ended: %v\n", p.Name, err)
 		}
 	}(p.cmd)
@@ -80,6 +83,7 @@ func (p *Process) Kill() error {
 	if p.cmd == nil {
 		return nil
 	}
+	p.killed.Store(true)
 	if err := syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
 		return fmt.Errorf("kill %s: %w", p.Name, err)
 	}
@@ -133,7 +137,7 @@ func (p *Ports) Free() (int, error) {
 	defer p.mu.Unlock()
 	for range 1000 {
 		p.next++
-		listener, err := net.Listen("tcp", address(p.next))
+		listener, err := net.Listen("tcp", Address(p.next))
 		if err == nil {
 			return p.next, listener.Close()
 		}
@@ -141,12 +145,13 @@ func (p *Ports) Free() (int, error) {
 	return 0, errors.New("no port of loopback is free")
 }
 
-func address(port int) string { return "127.0.0.1:" + strconv.Itoa(port) }
+// Address is port of loopback, as host:port.
+func Address(port int) string { return "127.0.0.1:" + strconv.Itoa(port) }
 
 func accepts(port int) func(context.Context) error {
 	return func(ctx context.Context) error {
 		var dialer net.Dialer
-		connection, err := dialer.DialContext(ctx, "tcp", address(port))
+		connection, err := dialer.DialContext(ctx, "tcp", Address(port))
 		if err != nil {
 			return err
 		}

@@ -1,4 +1,4 @@
-package testrig
+package realtest
 
 import (
 	"crypto/ecdsa"
@@ -19,7 +19,7 @@ import (
 	"tocsin/system/internal/wire"
 )
 
-// CA signs the certificates of a rig.
+// CA signs the certificates of a site.
 type CA struct {
 	dir    string
 	key    *ecdsa.PrivateKey
@@ -27,7 +27,8 @@ type CA struct {
 	issued atomic.Int64
 }
 
-func newCA(dir string) (*CA, error) {
+// NewCA returns a CA that keeps its files in dir.
+func NewCA(dir string) (*CA, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, fmt.Errorf("make CA key: %w", err)

@@ -1,0 +1,65 @@
+package realtest
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// Etcd is one cluster.
+type Etcd struct {
+	Members []*Process
+	// Ports are those of the members for clients, Endpoints their addresses.
+	Ports     []int
+	Endpoints []string
+}
+
+// StartEtcd starts a cluster of members.
+func (s *Site) StartEtcd(ctx context.Context, members int) (*Etcd, error) {
+	server, err := program("etcd", "etcd-server")
+	if err != nil {
+		return nil, err
+	}
+	files, err := s.CA.Issue("etcd")
+	if err != nil {
+		return nil, err
+	}
+	cluster := &Etcd{}
+	peers, initial := make([]string, members), make([]string, members)
+	for i := range members {
+		client, err := s.Ports.Free()
+		if err != nil {
+			return nil, err
+		}
+		peer, err := s.Ports.Free()
+		if err != nil {
+			return nil, err
+		}
+		peers[i] = "http://" + Address(peer)
+		initial[i] = fmt.Sprintf("etcd%d=%s", i, peers[i])
+		cluster.Ports = append(cluster.Ports, client)
+		cluster.Endpoints = append(cluster.Endpoints, "https://"+Address(client))
+	}
+	var group errgroup.Group
+	for i := range members {
+		name := fmt.Sprintf("etcd%d", i)
+		member := s.own(&Process{
+			Name: name, log: filepath.Join(s.dir, name+".log"), ready: accepts(cluster.Ports[i]),
+			args: []string{
+				server, "--name=" + name, "--data-dir=" + filepath.Join(s.dir, name),
+				fmt.Sprintf("--unsafe-no-fsync=%t", !s.Durable),
+				"--heartbeat-interval=60", "--election-timeout=600", "--pre-vote",
+				"--listen-client-urls=" + cluster.Endpoints[i], "--advertise-client-urls=" + cluster.Endpoints[i],
+				"--listen-peer-urls=" + peers[i], "--initial-advertise-peer-urls=" + peers[i],
+				"--initial-cluster=" + strings.Join(initial, ","),
+				"--client-cert-auth", "--cert-file=" + string(files.Cert), "--key-file=" + string(files.Key), "--trusted-ca-file=" + string(files.CA),
+			},
+		})
+		cluster.Members = append(cluster.Members, member)
+		group.Go(func() error { return member.Start(ctx) })
+	}
+	return cluster, group.Wait()
+}
