@@ -1,7 +1,7 @@
 // Package login is the steps of a login between /authorize and the code: who
-// is it, what do they allow. The UI component drives it through the internal
-// listener. Every step may be repeated after a lost answer or a 503 and then
-// gives the same result.
+// is it, what do they allow. It keeps nothing: a transaction comes in, and what
+// it has become goes out. Every step may be repeated after a lost answer or a
+// 503, in any zone.
 package login
 
 import (
@@ -11,259 +11,249 @@ import (
 	"log/slog"
 	"net/url"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
+	"tocsin/system/authenticator"
+	"tocsin/system/identity/attempts"
 	"tocsin/system/identity/claim"
 	"tocsin/system/identity/clients"
 	"tocsin/system/identity/code"
 	"tocsin/system/identity/grant"
-	"tocsin/system/identity/person"
+	"tocsin/system/identity/policy"
 	"tocsin/system/identity/secret"
-	"tocsin/system/identity/store"
+	"tocsin/system/identity/session"
+	"tocsin/system/identity/spent"
 	"tocsin/system/identity/transaction"
 )
 
-// maxAttempts is how many PINs may be tried in one transaction.
-const maxAttempts = 5
-
-// What may be wrong with a step; all else is an infrastructure error.
+// What may be wrong with a step; all else is an infrastructure error. Those of
+// the transaction itself are transaction.ErrGone and ErrForged, too many
+// attempts attempts.ErrLocked.
 var (
-	// ErrGone means that the transaction expired, was lost, or is finished.
-	ErrGone = errors.New("login transaction is gone")
-	// ErrForeign means that another browser began the transaction.
-	ErrForeign = errors.New("login transaction belongs to another browser")
-	// ErrWrongPIN means that id and PIN do not belong together.
-	ErrWrongPIN = errors.New("individual id and PIN do not match")
-	// ErrLocked means that too many PINs were tried.
-	ErrLocked = errors.New("too many attempts in this login")
+	// ErrMismatch means that id and challenge do not belong together.
+	ErrMismatch = authenticator.ErrMismatch
 	// ErrNotAuthenticated means that the login step has to come first.
 	ErrNotAuthenticated = errors.New("nobody has logged in yet")
+	// ErrUnsupported means that this login cannot be done with that factor.
+	ErrUnsupported = errors.New("factor is not offered in this login")
 )
+
+// Marks spends the mark of a pushed request (spent.Store).
+type Marks interface {
+	Spend(ctx context.Context, attempt string, marks ...spent.Mark) error
+}
+
+// Credentials knows what the credential issuer issues, by configuration id.
+type Credentials interface {
+	// OfScope returns the configuration that scope asks for.
+	OfScope(scope string) (configuration string, known bool)
+	// Name returns how pages call a configuration, in the best of locales.
+	Name(configuration string, locales []string) string
+}
 
 // Service carries out the steps.
 type Service struct {
-	Transactions transaction.Store
-	Clients      clients.Store
-	Persons      *person.Directory
-	Grants       grant.Store
-	Codes        code.Store
-	Keys         *secret.Keys
-	Issuer       string
-	// Life is that of a transaction, CodeLife that of a code.
-	Life, CodeLife time.Duration
-	Now            func() time.Time
-	Log            *slog.Logger
+	Clients       clients.Store
+	Authenticator authenticator.Authenticator
+	Grants        grant.Store
+	Marks         Marks
+	Attempts      *attempts.Limiter
+	Codes         *code.Sealer
+	Keys          *secret.Keys
+	// Credentials may be nil: then there are none.
+	Credentials Credentials
+	Judge       policy.Judge
+	Issuer      string
+	// Life is that of a transaction, CodeLife that of a code, SessionLife that
+	// of a session.
+	Life, CodeLife, SessionLife time.Duration
+	Now                         func() time.Time
+	Log                         *slog.Logger
 }
 
-// View is what a page shows of a transaction.
-type View struct {
-	ClientName    string   `json:"client_name"`
-	Scopes        []string `json:"scopes"`
-	Claims        []string `json:"claims"`
-	Locales       []string `json:"locales,omitempty"`
-	Authenticated bool     `json:"authenticated"`
-	// RedirectOrigin is where the browser goes in the end; the page's content
-	// security policy has to allow it.
-	RedirectOrigin string `json:"redirect_origin"`
+// Outcome is where a step led.
+type Outcome struct {
+	// Transaction is what it has become, nil when the login is over.
+	Transaction *transaction.Transaction
+	// Session is new in this browser, nil when there is none.
+	Session *session.Session
+	// Location is at the client and ends the login; when it is empty, consent
+	// is next.
+	Location string
+	// Code is the code in Location, "" when that tells an error.
+	Code string
 }
 
-// Next is where the browser goes after a step.
-type Next struct {
-	// Location is at the client; empty means that consent is next.
-	Location string `json:"location,omitempty"`
+// Authenticate checks the challenge of individualID. When the person has
+// already allowed what is asked, the login is finished by it.
+func (s *Service) Authenticate(ctx context.Context, t *transaction.Transaction, factor authenticator.Factor, individualID, challenge string) (*Outcome, error) {
+	client, err := s.client(ctx, t)
+	if err != nil {
+		return nil, err
+	}
+	if !slices.Contains(Factors(t, client), factor) {
+		return nil, ErrUnsupported
+	}
+	person, err := s.Identify(ctx, t.ID, factor, individualID, challenge)
+	if err != nil {
+		return nil, err
+	}
+	return s.admit(ctx, t, client, factor, person)
 }
 
-// View returns what pages show of transaction id to the browser with binder.
-func (s *Service) View(ctx context.Context, id, binder string) (*View, error) {
-	t, err := s.open(ctx, id, binder)
-	if err != nil {
-		return nil, err
+// Identify returns the person whose challenge is right. The attempt is counted
+// for transaction and for the individual id before anything is looked at.
+func (s *Service) Identify(ctx context.Context, transactionID string, factor authenticator.Factor, individualID, challenge string) (person string, err error) {
+	if !typable(individualID) || !typable(challenge) {
+		return "", ErrMismatch
 	}
-	client, err := s.Clients.Client(ctx, t.ClientID)
+	attempt, err := s.Attempts.Begin(ctx, attempts.Guess, transactionID, s.Life, individualID)
 	if err != nil {
-		return nil, fmt.Errorf("view login: %w", err)
+		return "", fmt.Errorf("authenticate: %w", err)
 	}
-	return &View{
-		ClientName: client.Name, Scopes: t.Scopes, Claims: claim.Requested(t.Scopes), Locales: t.Locales,
-		Authenticated: t.Subject != "", RedirectOrigin: origin(t.RedirectURI),
-	}, nil
+	person, err = s.Authenticator.Authenticate(ctx, authenticator.Attempt{
+		Transaction: transactionID, IndividualID: individualID, Factor: factor, Challenge: challenge,
+	})
+	if errors.Is(err, authenticator.ErrMismatch) {
+		return "", ErrMismatch
+	}
+	// Right, or nothing was learnt: either way it was no wrong guess.
+	if forgetErr := attempt.Forget(context.WithoutCancel(ctx)); forgetErr != nil {
+		s.Log.WarnContext(ctx, "attempt stays counted", "error", forgetErr)
+	}
+	if errors.Is(err, authenticator.ErrUnsupported) {
+		return "", ErrUnsupported
+	}
+	if err := s.Judge.Err(ctx, policy.Identify, err); err != nil {
+		return "", fmt.Errorf("authenticate: %w", err)
+	}
+	return person, nil
 }
 
-// Authenticate checks the PIN of individualID. When the person has already
-// allowed what is asked, the login is finished by it.
-func (s *Service) Authenticate(ctx context.Context, id, binder, individualID, pin string) (*Next, error) {
-	t, err := s.open(ctx, id, binder)
+// Admit continues with a person who was identified with factor in another way:
+// by their wallet.
+func (s *Service) Admit(ctx context.Context, t *transaction.Transaction, factor authenticator.Factor, person string) (*Outcome, error) {
+	client, err := s.client(ctx, t)
 	if err != nil {
 		return nil, err
 	}
-	check, err := s.Persons.Check(ctx, individualID)
-	if err != nil {
-		return nil, err
-	}
-	who, err := s.attempt(ctx, id, check, pin)
-	if err != nil {
-		return nil, err
-	}
-	if t.Subject != who.Subject {
-		t.Subject, t.AuthTime, t.Issued = who.Subject, s.Now().Truncate(time.Second), time.Time{}
-	}
-	known, err := s.knownConsent(ctx, t)
-	if err != nil {
-		return nil, err
-	}
-	if known != nil {
-		return s.finish(ctx, id, t, known)
-	}
-	if err := s.update(ctx, id, t); err != nil {
-		return nil, err
-	}
-	return &Next{}, nil
+	return s.admit(ctx, t, client, factor, person)
 }
 
-// attempt counts before it looks, so that guesses made in parallel count too.
-func (s *Service) attempt(ctx context.Context, id string, check func(string) (*person.Person, bool), pin string) (*person.Person, error) {
-	attempts, err := s.Transactions.CountAttempt(ctx, id, s.Life)
+func (s *Service) admit(ctx context.Context, t *transaction.Transaction, client *clients.Client, factor authenticator.Factor, person string) (*Outcome, error) {
+	now := s.Now()
+	admitted := *t
+	admitted.Session = session.New(person, now, factor.ACR(), factor.Methods(), s.SessionLife)
+	if t.Subject != "" && s.Keys.Subject(client.SectorOf(), person) != t.Subject {
+		// The client asked for somebody else (OpenID Connect Core, 3.1.2.1). The
+		// session stands all the same: this person did log in.
+		return &Outcome{Session: admitted.Session, Location: s.refusal(t, "login_required", "another person has logged in")}, nil
+	}
+	outcome, err := s.Resume(ctx, &admitted)
 	if err != nil {
 		return nil, err
 	}
-	if attempts > maxAttempts {
-		return nil, ErrLocked
-	}
-	who, right := check(pin)
-	if !right {
-		return nil, ErrWrongPIN
-	}
-	if err := s.Transactions.ForgetAttempt(ctx, id); err != nil {
-		// One attempt less is left; that is no reason to refuse a right PIN.
-		s.Log.WarnContext(ctx, "attempt stays counted", "error", err)
-	}
-	return who, nil
+	outcome.Session = admitted.Session
+	return outcome, nil
 }
 
-func (s *Service) knownConsent(ctx context.Context, t *transaction.Transaction) (*grant.Grant, error) {
-	if t.PromptConsent {
-		return nil, nil
-	}
-	known, err := s.Grants.Latest(ctx, t.ClientID, t.Subject)
-	if errors.Is(err, store.ErrNotFound) {
-		return nil, nil
-	}
+// SendOTP sends a one-time code for t. The outcome's transaction knows of it.
+func (s *Service) SendOTP(ctx context.Context, t *transaction.Transaction, individualID string) (*authenticator.Delivery, *transaction.Transaction, error) {
+	client, err := s.client(ctx, t)
 	if err != nil {
-		return nil, fmt.Errorf("look for consent: %w", err)
+		return nil, nil, err
 	}
-	if !known.Covers(t.Scopes) {
-		return nil, nil
+	if !slices.Contains(Factors(t, client), authenticator.OTP) {
+		return nil, nil, ErrUnsupported
 	}
-	return known, nil
+	if !typable(individualID) {
+		return nil, nil, ErrMismatch
+	}
+	attempt, err := s.Attempts.Begin(ctx, attempts.Send, t.ID, s.Life, individualID)
+	if err != nil {
+		return nil, nil, fmt.Errorf("send one-time code: %w", err)
+	}
+	delivery, err := s.Authenticator.SendOTP(ctx, t.ID, individualID)
+	if errors.Is(err, authenticator.ErrUnsupported) {
+		return nil, nil, ErrUnsupported
+	}
+	if err := s.Judge.Err(ctx, policy.Identify, err); err != nil {
+		if forgetErr := attempt.Forget(context.WithoutCancel(ctx)); forgetErr != nil {
+			s.Log.WarnContext(ctx, "attempt stays counted", "error", forgetErr)
+		}
+		return nil, nil, fmt.Errorf("send one-time code: %w", err)
+	}
+	sent := *t
+	sent.OTPSent = true
+	return delivery, &sent, nil
+}
+
+// Deny returns the way back to the client without a code. Nobody needs to have
+// logged in to turn away.
+func (s *Service) Deny(t *transaction.Transaction) *Outcome {
+	return &Outcome{Location: s.refusal(t, "access_denied", "the user said no")}
+}
+
+func (s *Service) refusal(t *transaction.Transaction, kind, description string) string {
+	return t.Callback(s.Issuer, url.Values{"error": {kind}, "error_description": {description}})
 }
 
 // Allow records the consent to claims and returns the way back to the client
-// with a code. It returns only after the grant is in two zones.
-func (s *Service) Allow(ctx context.Context, id, binder string, claims []string) (*Next, error) {
-	t, err := s.authenticated(ctx, id, binder)
-	if err != nil {
-		return nil, err
-	}
-	allowed := []string{}
-	for _, name := range claim.Requested(t.Scopes) {
-		if slices.Contains(claims, name) {
-			allowed = append(allowed, name)
-		}
-	}
-	// The id follows from the transaction, so repeating the step writes the
-	// same grant and not a second one.
-	consent := &grant.Grant{
-		ID:       s.Keys.Grant(id, t.Subject),
-		ClientID: t.ClientID, Subject: t.Subject, Scopes: t.Scopes, Claims: allowed,
-	}
-	if err := s.Grants.Save(ctx, consent); err != nil {
-		return nil, err
-	}
-	return s.finish(ctx, id, t, consent)
-}
-
-// Deny returns the way back to the client without a code.
-func (s *Service) Deny(ctx context.Context, id, binder string) (*Next, error) {
-	t, err := s.authenticated(ctx, id, binder)
-	if err != nil {
-		return nil, err
-	}
-	answer := url.Values{"error": {"access_denied"}, "error_description": {"the user said no"}}
-	return &Next{Location: t.Callback(s.Issuer, answer)}, nil
-}
-
-// finish issues the code. Code and expiry follow from the transaction and the
-// moment of the first promise, which is written down before the code is: so a
-// repeated step yields the same code while that lives, and never after.
-func (s *Service) finish(ctx context.Context, id string, t *transaction.Transaction, under *grant.Grant) (*Next, error) {
-	now := s.Now()
-	if t.Issued.IsZero() {
-		t.Issued = now.Truncate(time.Millisecond)
-		if err := s.update(ctx, id, t); err != nil {
-			return nil, err
-		}
-	}
-	expires := t.Issued.Add(s.CodeLife)
-	if now.After(expires) {
-		return nil, ErrGone
-	}
-	issued := strconv.FormatInt(t.Issued.UnixMilli(), 10)
-	plain := s.Keys.Code(id, issued, t.Subject, under.ID, strings.Join(under.Claims, " "))
-	err := s.Codes.Put(ctx, plain, &code.Code{
-		ClientID: t.ClientID, RedirectURI: t.RedirectURI, Subject: t.Subject, Scopes: t.Scopes,
-		Claims: under.Claims, Nonce: t.Nonce, CodeChallenge: t.CodeChallenge, GrantID: under.ID,
-		AuthTime: t.AuthTime, Expires: expires,
-	})
-	if err != nil {
-		return nil, err
-	}
-	return &Next{Location: t.Callback(s.Issuer, url.Values{"code": {plain}})}, nil
-}
-
-func (s *Service) open(ctx context.Context, id, binder string) (*transaction.Transaction, error) {
-	t, err := s.Transactions.Transaction(ctx, id)
-	if errors.Is(err, store.ErrNotFound) {
-		return nil, ErrGone
-	}
-	if err != nil {
-		return nil, err
-	}
-	if !t.BoundTo(binder) {
-		return nil, ErrForeign
-	}
-	return t, nil
-}
-
-func (s *Service) authenticated(ctx context.Context, id, binder string) (*transaction.Transaction, error) {
-	t, err := s.open(ctx, id, binder)
-	if err != nil {
-		return nil, err
-	}
-	if t.Subject == "" {
+// with a code. It returns only after the grant is in two zones. scopes are
+// those that the person permits; nil means all.
+func (s *Service) Allow(ctx context.Context, t *transaction.Transaction, ticked, scopes []string) (*Outcome, error) {
+	if t.Session == nil {
 		return nil, ErrNotAuthenticated
 	}
-	return t, nil
-}
-
-func (s *Service) update(ctx context.Context, id string, t *transaction.Transaction) error {
-	err := s.Transactions.Update(ctx, id, t)
-	if errors.Is(err, store.ErrNotFound) {
-		return ErrGone
-	}
-	return err
-}
-
-// origin returns scheme and host of a redirect URI; of an app's private scheme
-// the scheme alone.
-func origin(uri string) string {
-	parsed, err := url.Parse(uri)
+	client, err := s.client(ctx, t)
 	if err != nil {
-		return ""
+		return nil, err
 	}
-	if parsed.Host == "" {
-		return parsed.Scheme + ":"
+	permitted := t.Scopes
+	if scopes != nil {
+		permitted = slices.DeleteFunc(slices.Clone(t.Scopes), func(scope string) bool {
+			return scope != "openid" && !slices.Contains(scopes, scope)
+		})
 	}
-	return parsed.Scheme + "://" + parsed.Host
+	requested := claim.Requested(permitted, t.Claims)
+	now := s.Now()
+	consent := &grant.Grant{
+		// The id follows from the transaction, so repeating the step writes the
+		// same grant and not a second one.
+		ID:       s.Keys.Grant(t.ID, t.Session.Person),
+		ClientID: t.ClientID, Person: t.Session.Person, Scopes: permitted,
+		Claims: requested, Allowed: claim.Allowed(requested, ticked), CreatedAt: now, UpdatedAt: now,
+	}
+	if client.ConsentLife > 0 {
+		consent.Expires = now.Add(time.Duration(client.ConsentLife) * time.Minute)
+	}
+	if err := s.Judge.Err(ctx, policy.SaveConsent, s.Grants.Save(ctx, consent)); err != nil {
+		return nil, fmt.Errorf("allow: %w", err)
+	}
+	return s.finish(ctx, t, consent)
+}
+
+func (s *Service) client(ctx context.Context, t *transaction.Transaction) (*clients.Client, error) {
+	client, err := s.Clients.Client(ctx, t.ClientID)
+	if err != nil { // also when it is gone: the transaction was begun for it
+		return nil, fmt.Errorf("continue login: %w", err)
+	}
+	return client, nil
+}
+
+// maxTyped bounds what somebody types.
+const maxTyped = 128
+
+// typable reports whether text can be an id or a challenge: what cannot is
+// shown to no other system.
+func typable(text string) bool {
+	if text == "" || len(text) > maxTyped {
+		return false
+	}
+	for _, c := range []byte(text) {
+		if c <= ' ' || c > '~' {
+			return false
+		}
+	}
+	return true
 }

@@ -33,6 +33,9 @@ var (
 // (RFC 6265, 6.1).
 const MaxSealed = 3900
 
+// PushedLife is how long a pushed request may begin logins (RFC 9126, 2.2).
+const PushedLife = 90 * time.Second
+
 // Transaction is one login in progress: a checked authorization request and,
 // after the login step, who it is. Member names are short because the whole
 // travels with every request of the browser.
