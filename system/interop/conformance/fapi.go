@@ -1,0 +1,4 @@
+package conformance
+
+func profileModules() []Module    { return nil }
+func credentialModules() []Module { return nil }

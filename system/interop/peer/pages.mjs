@@ -1,0 +1,22 @@
+// Login and consent as plain forms, with the field names of our own pages, so
+// that one visitor finds its way through both.
+const page = (title, content) => `<!doctype html><html lang="en"><title>${title}</title><h1>${title}</h1>
+<form method="post">${content}</form></html>`;
+
+export const loginPage = (problem) => page('Log in', `<p role="alert">${problem}</p>
+<input name="individual_id"><input name="pin" type="password"><button type="submit">Log in</button>`);
+
+export const consentPage = () => page('Consent', `
+<button type="submit" name="decision" value="allow">Allow</button>
+<button type="submit" name="decision" value="deny">Deny</button>`);
+
+const longest = 16 * 1024;
+
+export async function readForm(request) {
+  let text = '';
+  for await (const chunk of request) {
+    text += chunk;
+    if (text.length > longest) throw new Error('form too long');
+  }
+  return new URLSearchParams(text);
+}
