@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"tocsin/system/authenticator/mockid"
 	"tocsin/system/hsm"
 	"tocsin/system/identity"
 	"tocsin/system/identity/store/redis"
@@ -90,8 +91,25 @@ func newRoot(stdout io.Writer, configured func()) *cobra.Command {
 			return identity.Migrate(ctx, config, stdout)
 		}),
 		seedCommand(stdout, configured),
+		mockIDCommand(stdout, configured),
 	)
 	return root
+}
+
+// mockIDCommand takes its flags as they are: the provider starts the plug-in and
+// adds the socket.
+func mockIDCommand(stdout io.Writer, configured func()) *cobra.Command {
+	return &cobra.Command{
+		Use:   "mock-id --config FILE --socket PATH",
+		Short: "Serve the mock ID system as the provider's authenticator plug-in",
+		Long: "Serve the mock ID system: persons with PINs, one-time codes and portraits.\n" +
+			"The provider starts it by itself, as its configuration says under authenticator.",
+		DisableFlagParsing: true,
+		RunE: func(c *cobra.Command, args []string) error {
+			configured()
+			return mockid.Main(c.Context(), args, stdout)
+		},
+	}
 }
 
 // command returns a subcommand that takes a configuration file and nothing else.
@@ -110,7 +128,7 @@ func command(use, short string, work func(ctx context.Context, file string) erro
 
 func seedCommand(stdout io.Writer, configured func()) *cobra.Command {
 	var seed string
-	made := command("seed", "Add clients and persons to the database", func(ctx context.Context, file string) error {
+	made := command("seed", "Add clients to the database", func(ctx context.Context, file string) error {
 		config, err := identity.LoadDatabaseConfig(file)
 		if err != nil {
 			return err

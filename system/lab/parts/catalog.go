@@ -51,6 +51,7 @@ func (s Site) recipes() map[topology.Component]recipe {
 		topology.Identity: {
 			user: "nobody", template: "identity.yaml", config: "identity.yaml", path: own, env: frugal,
 			args:  serve("provider", "identity.yaml"),
+			also:  []string{"mock-id.yaml"},
 			after: []topology.Component{topology.Postgres, topology.Sentinel, topology.HSM},
 		},
 		topology.UI: {

@@ -53,6 +53,9 @@ type Site struct {
 	// PKCS#11 module.
 	PostgresBin string
 	SoftHSM     string
+	// IdentityDigest is the SHA-256 of Programs/identity, in hexadecimal: the
+	// provider starts its authenticator plug-in only with that digest.
+	IdentityDigest string
 }
 
 // Dir is the folder of a pod.

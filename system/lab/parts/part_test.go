@@ -16,7 +16,7 @@ import (
 // furnish writes a pod's folder the way the region does.
 func furnish(t *testing.T, pod topology.Pod) (dir string, part Part) {
 	t.Helper()
-	site := Site{Root: t.TempDir(), Programs: "/programs", Issuer: "https://localhost:8443", PostgresBin: "/usr/lib/postgresql/15/bin", SoftHSM: "/usr/lib/softhsm/libsofthsm2.so"}
+	site := Site{Root: t.TempDir(), Programs: "/programs", Issuer: "https://localhost:8443", PostgresBin: "/usr/lib/postgresql/15/bin", SoftHSM: "/usr/lib/softhsm/libsofthsm2.so", IdentityDigest: strings.Repeat("ab", 32)}
 	part, err := site.Make(pod)
 	if err != nil {
 		t.Fatal(err)

@@ -36,6 +36,9 @@ func (r *Region) furnish() error {
 	if err := r.secrets(); err != nil {
 		return err
 	}
+	if err := r.introduce(); err != nil {
+		return err
+	}
 	if err := r.ceremony(); err != nil {
 		return err
 	}

@@ -78,6 +78,9 @@ func (r *Region) build() (err error) {
 	if err := mount(r.order); err != nil {
 		return err
 	}
+	if r.site.IdentityDigest, err = digest(programsInside + "/identity"); err != nil {
+		return err
+	}
 	if r.wires, err = lay(); err != nil {
 		return err
 	}
