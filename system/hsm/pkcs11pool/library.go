@@ -110,7 +110,8 @@ func (l *library) close() error {
 		return nil
 	}
 	l.started = false
-	if err := l.ctx.Finalize(); err != nil {
+	err := l.ctx.Finalize()
+	if err != nil && !errors.Is(err, pkcs11.Error(pkcs11.CKR_CRYPTOKI_NOT_INITIALIZED)) {
 		return fmt.Errorf("C_Finalize: %w", err)
 	}
 	return nil

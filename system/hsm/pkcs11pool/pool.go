@@ -2,33 +2,42 @@ package pkcs11pool
 
 import (
 	"context"
-	"crypto/ecdsa"
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"sync"
 	"time"
 
+	"github.com/go-jose/go-jose/v4"
 	"github.com/miekg/pkcs11"
+
+	"tocsin/system/hsm/protocol"
 )
 
-// ErrUnavailable means the token cannot sign now; trying again later may help.
-var ErrUnavailable = errors.New("token is unavailable")
+var (
+	// ErrUnavailable means the token cannot do it now; trying again later may help.
+	ErrUnavailable = errors.New("token is unavailable")
+	// ErrNoKey means that the token has no such key for that algorithm.
+	ErrNoKey = errors.New("token has no such key")
+)
 
-// Config says which key to sign with.
+// Config says which token to sign with.
 type Config struct {
 	// Module is the path of the PKCS#11 library.
 	Module string
-	// TokenLabel and KeyLabel find the key pair.
-	TokenLabel, KeyLabel string
+	// TokenLabel finds the token.
+	TokenLabel string
 	// PIN is the user PIN.
 	PIN string
 	// Sessions bounds the operations that run at once; 8 when zero.
 	Sessions int
-	// Timeout bounds one operation, waiting for a session included; 500 ms
+	// Timeout bounds one signature, waiting for a session included; 500 ms
 	// when zero. A call into the library that hangs longer keeps its session
 	// busy but not its caller.
 	Timeout time.Duration
+	// RSABits is the modulus of new RSA signing keys; 3072 when zero.
+	RSABits int
 }
 
 func (c *Config) defaults() {
@@ -37,6 +46,9 @@ func (c *Config) defaults() {
 	}
 	if c.Timeout == 0 {
 		c.Timeout = 500 * time.Millisecond
+	}
+	if c.RSABits == 0 {
+		c.RSABits = 3072
 	}
 }
 
@@ -48,22 +60,20 @@ type Pool struct {
 	breaker breaker
 	// sessions holds what is free; nil stands for a session not opened yet.
 	sessions chan *session
+	// changing holds the right to make and remove objects: not every library
+	// makes keys safely from two threads.
+	changing chan struct{}
 
-	mu  sync.Mutex
-	key *PublicKey
+	mu sync.RWMutex
+	// keys are those of the library's life number keysOf.
+	keys   map[protocol.ID]Key
+	keysOf uint64
 }
 
-// PublicKey is the public half of the pool's key pair.
-type PublicKey struct {
-	*ecdsa.PublicKey
-	// ID is the CKA_ID that both halves carry.
-	ID []byte
-}
-
-// session is an open PKCS#11 session with the handle of the private key in it.
+// session is an open PKCS#11 session with the handles of private keys in it.
 type session struct {
 	handle     pkcs11.SessionHandle
-	key        pkcs11.ObjectHandle
+	keys       map[protocol.ID]pkcs11.ObjectHandle
 	generation uint64
 }
 
@@ -78,6 +88,7 @@ func New(config Config, log *slog.Logger) (*Pool, error) {
 		config: config, log: log,
 		library:  &library{ctx: ctx},
 		sessions: make(chan *session, config.Sessions),
+		changing: make(chan struct{}, 1),
 	}
 	for range config.Sessions {
 		pool.sessions <- nil
@@ -85,26 +96,44 @@ func New(config Config, log *slog.Logger) (*Pool, error) {
 	return pool, nil
 }
 
-// Sign signs a SHA-256 digest with ECDSA and returns r and s, 32 bytes each.
-func (p *Pool) Sign(ctx context.Context, digest []byte) ([]byte, error) {
-	if len(digest) != 32 {
-		return nil, fmt.Errorf("sign: digest has %d bytes, want 32", len(digest))
+// Sign signs a SHA-256 digest and returns the signature as in a JWS. It fails
+// with ErrNoKey or ErrUnavailable.
+func (p *Pool) Sign(ctx context.Context, id protocol.ID, algorithm jose.SignatureAlgorithm, digest []byte) ([]byte, error) {
+	return p.signAs(ctx, id, string(algorithm), algorithm, digest)
+}
+
+// Attest signs a SHA-256 digest with the attestation key, and names it.
+func (p *Pool) Attest(ctx context.Context, digest []byte) (signature []byte, id protocol.ID, err error) {
+	keys, err := p.Keys(ctx)
+	if err != nil {
+		return nil, id, err
+	}
+	node, missing := nodeOf(keys)
+	if len(missing) > 0 {
+		return nil, id, fmt.Errorf("%w: %v", ErrNoKey, missing)
+	}
+	if id, err = protocol.IDOf(node.Attest); err != nil {
+		return nil, id, err
+	}
+	signature, err = p.signAs(ctx, id, attestLabel, jose.ES256, digest)
+	return signature, id, err
+}
+
+func (p *Pool) signAs(ctx context.Context, id protocol.ID, label string, algorithm jose.SignatureAlgorithm, digest []byte) ([]byte, error) {
+	if len(digest) != digestSize {
+		return nil, fmt.Errorf("sign: digest has %d bytes, want %d", len(digest), digestSize)
+	}
+	key, err := p.key(ctx, id)
+	if err != nil {
+		return nil, fmt.Errorf("sign: %w", err)
+	}
+	if key.Label != label {
+		return nil, fmt.Errorf("sign: %w: %s for %s", ErrNoKey, id, label)
 	}
 	var signature []byte
-	err := p.do(ctx, func(s *session) error {
-		mechanism := []*pkcs11.Mechanism{pkcs11.NewMechanism(pkcs11.CKM_ECDSA, nil)}
-		if err := p.library.ctx.SignInit(s.handle, mechanism, s.key); err != nil {
-			return fmt.Errorf("C_SignInit: %w", err)
-		}
-		raw, err := p.library.ctx.Sign(s.handle, digest)
-		if err != nil {
-			return fmt.Errorf("C_Sign: %w", err)
-		}
-		if len(raw) != 64 {
-			return fmt.Errorf("C_Sign: %d bytes, want 64: the key is not on P-256", len(raw))
-		}
-		signature = raw
-		return nil
+	err = p.do(ctx, func(s *session) (err error) {
+		signature, err = p.sign(s, key, algorithm, digest)
+		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("sign: %w", err)
@@ -112,59 +141,100 @@ func (p *Pool) Sign(ctx context.Context, digest []byte) ([]byte, error) {
 	return signature, nil
 }
 
-// PublicKey returns the public key; after the first success without asking the token.
-func (p *Pool) PublicKey(ctx context.Context) (*PublicKey, error) {
-	if key := p.knownKey(); key != nil {
-		return key, nil
+func (p *Pool) sign(s *session, key Key, algorithm jose.SignatureAlgorithm, digest []byte) ([]byte, error) {
+	private, err := p.private(s, key.ID)
+	if err != nil {
+		return nil, err
 	}
-	if err := p.do(ctx, func(*session) error { return nil }); err != nil {
-		return nil, fmt.Errorf("read public key: %w", err)
-	}
-	return p.knownKey(), nil
+	return signWith(p.library.ctx, s.handle, private, key, algorithm, digest)
 }
 
-func (p *Pool) knownKey() *PublicKey {
+func signWith(ctx *pkcs11.Ctx, handle pkcs11.SessionHandle, private pkcs11.ObjectHandle, key Key, algorithm jose.SignatureAlgorithm, digest []byte) ([]byte, error) {
+	mechanism, input := signingMechanism(algorithm, digest)
+	if err := ctx.SignInit(handle, []*pkcs11.Mechanism{mechanism}, private); err != nil {
+		return nil, fmt.Errorf("C_SignInit: %w", err)
+	}
+	signature, err := ctx.Sign(handle, input)
+	if err != nil {
+		return nil, fmt.Errorf("C_Sign: %w", err)
+	}
+	if algorithm == jose.ES256 {
+		if len(signature) != 2*digestSize {
+			return nil, fmt.Errorf("C_Sign: %d bytes, want 64: the key is not on P-256", len(signature))
+		}
+		return signature, nil
+	}
+	// One faulty RSA signature gives the key away where it is made with the
+	// Chinese remainder theorem (Boneh, DeMillo, Lipton), and checking costs a
+	// twentieth of signing.
+	if !protocol.Verify(algorithm, key.Public, digest, signature) {
+		return nil, errors.New("C_Sign: the signature does not verify")
+	}
+	return signature, nil
+}
+
+// private returns the handle of a private key in the session.
+func (p *Pool) private(s *session, id protocol.ID) (pkcs11.ObjectHandle, error) {
+	if handle, known := s.keys[id]; known {
+		return handle, nil
+	}
+	handle, err := findByID(p.library.ctx, s.handle, pkcs11.CKO_PRIVATE_KEY, id)
+	if err != nil {
+		return 0, err
+	}
+	s.keys[id] = handle
+	return handle, nil
+}
+
+// Keys returns the key pairs of the token; once read without asking it again
+// until they change.
+func (p *Pool) Keys(ctx context.Context) (map[protocol.ID]Key, error) {
+	if keys := p.known(); keys != nil {
+		return maps.Clone(keys), nil
+	}
+	if err := p.do(ctx, p.learn); err != nil {
+		return nil, fmt.Errorf("read public keys: %w", err)
+	}
+	return maps.Clone(p.known()), nil
+}
+
+func (p *Pool) key(ctx context.Context, id protocol.ID) (Key, error) {
+	keys := p.known()
+	if keys == nil {
+		if err := p.do(ctx, p.learn); err != nil {
+			return Key{}, fmt.Errorf("read public keys: %w", err)
+		}
+		keys = p.known()
+	}
+	key, found := keys[id]
+	if !found {
+		return Key{}, fmt.Errorf("%w: %s", ErrNoKey, id)
+	}
+	return key, nil
+}
+
+// learn reads the public keys; they may not be those of another life of the
+// library, because the token may have been replaced meanwhile.
+func (p *Pool) learn(s *session) error {
+	keys, err := readKeys(p.library.ctx, s.handle)
+	if err != nil {
+		return err
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.key
+	p.keys, p.keysOf = keys, s.generation
+	return nil
 }
 
-// do runs operation on a session. The library cannot be interrupted, so the
-// operation has a goroutine of its own which gives the session back also when
-// the caller has stopped waiting; a result that comes too late is dropped.
-func (p *Pool) do(ctx context.Context, operation func(*session) error) error {
-	ctx, cancel := context.WithTimeout(ctx, p.config.Timeout)
-	defer cancel()
-	if !p.breaker.allow(time.Now()) {
-		return fmt.Errorf("%w: it failed repeatedly and is left alone for a moment", ErrUnavailable)
-	}
-	var current *session
-	select {
-	case current = <-p.sessions:
-	case <-ctx.Done():
-		p.breaker.abstain()
-		return fmt.Errorf("%w: no session became free: %w", ErrUnavailable, ctx.Err())
-	}
-	done := make(chan error, 1)
-	go func() {
-		used, err := p.attempt(current, operation)
-		p.breaker.record(err == nil, time.Now())
-		p.sessions <- used
-		done <- err
-	}()
-	select {
-	case err := <-done:
-		if err != nil {
-			return fmt.Errorf("%w: %w", ErrUnavailable, err)
-		}
-		return nil
-	case <-ctx.Done():
-		return fmt.Errorf("%w: the library did not answer: %w", ErrUnavailable, ctx.Err())
-	}
+func (p *Pool) known() map[protocol.ID]Key {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	return p.keys
 }
 
 // Close ends all sessions and finalises the library. Calls in flight finish first.
 func (p *Pool) Close() error {
+	p.changing <- struct{}{}
 	for range p.config.Sessions {
 		<-p.sessions // their handles end with the library
 	}

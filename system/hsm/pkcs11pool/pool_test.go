@@ -2,12 +2,11 @@ package pkcs11pool_test
 
 import (
 	"context"
-	"crypto/ecdsa"
+	"crypto/rand"
 	"crypto/sha256"
 	"errors"
 	"fmt"
 	"log/slog"
-	"math/big"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -15,16 +14,18 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-jose/go-jose/v4"
 	"github.com/miekg/pkcs11"
 
 	"tocsin/system/hsm/pkcs11pool"
+	"tocsin/system/hsm/protocol"
 )
 
 const module = "/usr/lib/softhsm/libsofthsm2.so"
 
 func config() pkcs11pool.Config {
 	return pkcs11pool.Config{
-		Module: module, TokenLabel: "identity", KeyLabel: "token-signing", PIN: "1234", Sessions: 4, Timeout: 5 * time.Second,
+		Module: module, TokenLabel: "identity", PIN: "1234", Sessions: 4, Timeout: 5 * time.Second, RSABits: 2048,
 	}
 }
 
@@ -50,7 +51,7 @@ func run(m *testing.M) int {
 		func() error { return os.Mkdir(tokens, 0o700) },
 		func() error { return os.WriteFile(file, []byte(text), 0o600) },
 		func() error { return os.Setenv("SOFTHSM2_CONF", file) },
-		func() error { _, err := pkcs11pool.Create(config(), "5678"); return err },
+		func() error { _, _, err := pkcs11pool.Create(config(), "5678"); return err },
 	} {
 		if err := step(); err != nil {
 			fmt.Fprintln(os.Stderr, err)
@@ -74,21 +75,35 @@ func open(t testing.TB, config pkcs11pool.Config) *pkcs11pool.Pool {
 	return pool
 }
 
-func signAndVerify(t testing.TB, pool *pkcs11pool.Pool) {
+// made makes a signing key of its own for a test.
+func made(t testing.TB, pool *pkcs11pool.Pool, algorithm jose.SignatureAlgorithm) pkcs11pool.Key {
 	t.Helper()
-	digest := sha256.Sum256([]byte("payload"))
-	signature, err := pool.Sign(context.Background(), digest[:])
+	sealed, err := pool.Generate(context.Background(), algorithm, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	id, err := protocol.IDOf(sealed.Public)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := pool.Remove(context.Background(), id); err != nil {
+			t.Errorf("remove: %v", err)
+		}
+	})
+	return pkcs11pool.Key{ID: id, Label: string(algorithm), Public: sealed.Public}
+}
+
+func signAndVerify(t testing.TB, pool *pkcs11pool.Pool, key pkcs11pool.Key) {
+	t.Helper()
+	digest := sha256.Sum256([]byte(rand.Text()))
+	algorithm := jose.SignatureAlgorithm(key.Label)
+	signature, err := pool.Sign(context.Background(), key.ID, algorithm, digest[:])
 	if err != nil {
 		t.Errorf("sign: %v", err)
 		return
 	}
-	key, err := pool.PublicKey(context.Background())
-	if err != nil {
-		t.Errorf("public key: %v", err)
-		return
-	}
-	r, s := new(big.Int).SetBytes(signature[:32]), new(big.Int).SetBytes(signature[32:])
-	if !ecdsa.Verify(key.PublicKey, digest[:], r, s) {
+	if !protocol.Verify(algorithm, key.Public, digest[:], signature) {
 		t.Error("signature does not verify")
 	}
 }
@@ -103,7 +118,12 @@ func together(n int, work func()) {
 
 func TestManySignAtOnce(t *testing.T) {
 	pool := open(t, config())
-	together(32, func() { signAndVerify(t, pool) })
+	for _, algorithm := range protocol.Algorithms() {
+		t.Run(string(algorithm), func(t *testing.T) {
+			key := made(t, pool, algorithm)
+			together(32, func() { signAndVerify(t, pool, key) })
+		})
+	}
 }
 
 // TestRecovers breaks the library behind the pool's back, in the ways an HSM
@@ -133,11 +153,13 @@ func TestRecovers(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			pool := open(t, config())
-			together(8, func() { signAndVerify(t, pool) })
+			ec, rsa := made(t, pool, jose.ES256), made(t, pool, jose.PS256)
+			together(8, func() { signAndVerify(t, pool, ec) })
 			if err := test.sever(); err != nil {
 				t.Fatal(err)
 			}
-			together(50, func() { signAndVerify(t, pool) })
+			together(50, func() { signAndVerify(t, pool, ec) })
+			together(8, func() { signAndVerify(t, pool, rsa) })
 		})
 	}
 }
@@ -149,16 +171,16 @@ func TestTokenThatAppearsLaterIsFound(t *testing.T) {
 	pool := open(t, missing)
 	digest := make([]byte, 32)
 	for range 20 { // enough to open the breaker
-		if _, err := pool.Sign(context.Background(), digest); !errors.Is(err, pkcs11pool.ErrUnavailable) {
+		if _, _, err := pool.Attest(context.Background(), digest); !errors.Is(err, pkcs11pool.ErrUnavailable) {
 			t.Fatalf("sign without token: %v, want ErrUnavailable", err)
 		}
 	}
-	if _, err := pkcs11pool.Create(missing, "5678"); err != nil {
+	if _, _, err := pkcs11pool.Create(missing, "5678"); err != nil {
 		t.Fatal(err)
 	}
 	deadline := time.Now().Add(5 * time.Second)
 	for {
-		_, err := pool.Sign(context.Background(), digest)
+		_, _, err := pool.Attest(context.Background(), digest)
 		if err == nil {
 			break
 		}
@@ -170,61 +192,102 @@ func TestTokenThatAppearsLaterIsFound(t *testing.T) {
 }
 
 func TestCreateTwiceChangesNothing(t *testing.T) {
-	created, err := pkcs11pool.Create(config(), "5678")
-	if err != nil || created {
+	first, _, err := pkcs11pool.Create(config(), "5678")
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, created, err := pkcs11pool.Create(config(), "5678")
+	if err != nil || created || !again.Transport.Equal(first.Transport) || !again.Attest.Equal(first.Attest) {
 		t.Errorf("created %v, error %v", created, err)
 	}
 }
 
-func TestPrivateKeyStaysInside(t *testing.T) {
-	raw := pkcs11.New(module)
+func TestWrongOrdersAreRefused(t *testing.T) {
 	pool := open(t, config())
-	signAndVerify(t, pool) // initialises and logs in
-	slots, err := raw.GetSlotList(true)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, slot := range slots {
-		info, err := raw.GetTokenInfo(slot)
-		if err != nil || info.Label != "identity" {
-			continue
-		}
-		session, err := raw.OpenSession(slot, pkcs11.CKF_SERIAL_SESSION)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := raw.FindObjectsInit(session, []*pkcs11.Attribute{pkcs11.NewAttribute(pkcs11.CKA_CLASS, pkcs11.CKO_PRIVATE_KEY)}); err != nil {
-			t.Fatal(err)
-		}
-		keys, _, err := raw.FindObjects(session, 1)
-		if err != nil || len(keys) != 1 {
-			t.Fatalf("find private key: %v, %d", err, len(keys))
-		}
-		_, err = raw.GetAttributeValue(session, keys[0], []*pkcs11.Attribute{pkcs11.NewAttribute(pkcs11.CKA_VALUE, nil)})
-		if !errors.Is(err, pkcs11.Error(pkcs11.CKR_ATTRIBUTE_SENSITIVE)) {
-			t.Errorf("reading the private key: %v, want CKR_ATTRIBUTE_SENSITIVE", err)
-		}
-		return
-	}
-	t.Fatal("token not found")
-}
-
-func TestWrongDigestIsRefused(t *testing.T) {
-	pool := open(t, config())
-	if _, err := pool.Sign(context.Background(), []byte("short")); err == nil {
-		t.Error("a digest of 5 bytes was signed")
-	}
-}
-
-func BenchmarkSign(b *testing.B) {
-	pool := open(b, config())
+	ec, rsa := made(t, pool, jose.ES256), made(t, pool, jose.PS256)
 	digest := make([]byte, 32)
-	b.RunParallel(func(pb *testing.PB) {
-		for pb.Next() {
-			if _, err := pool.Sign(context.Background(), digest); err != nil {
-				b.Error(err)
-				return
+	for _, test := range []struct {
+		name      string
+		id        protocol.ID
+		algorithm jose.SignatureAlgorithm
+		digest    []byte
+		noKey     bool
+	}{
+		{"a digest that is too short", ec.ID, jose.ES256, digest[:31], false},
+		{"a key that the token has not", protocol.ID{}, jose.ES256, digest, true},
+		{"an RSA algorithm for an EC key", ec.ID, jose.RS256, digest, true},
+		{"another padding for an RSA key", rsa.ID, jose.RS256, digest, true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			_, err := pool.Sign(context.Background(), test.id, test.algorithm, test.digest)
+			if err == nil || errors.Is(err, pkcs11pool.ErrNoKey) != test.noKey || errors.Is(err, pkcs11pool.ErrUnavailable) {
+				t.Errorf("got %v", err)
 			}
-		}
-	})
+		})
+	}
+}
+
+// BenchmarkBare is the library in a loop, with a session for each goroutine:
+// what the token can do.
+func BenchmarkBare(b *testing.B) {
+	for _, algorithm := range protocol.Algorithms() {
+		b.Run(string(algorithm), func(b *testing.B) {
+			pool := open(b, config())
+			key := made(b, pool, algorithm)
+			raw := pkcs11.New(module)
+			mechanism := pkcs11.NewMechanism(pkcs11.CKM_ECDSA, nil)
+			input := make([]byte, 32)
+			switch algorithm {
+			case jose.PS256:
+				mechanism = pkcs11.NewMechanism(pkcs11.CKM_RSA_PKCS_PSS, pkcs11.NewPSSParams(pkcs11.CKM_SHA256, pkcs11.CKG_MGF1_SHA256, 32))
+			case jose.RS256:
+				mechanism, input = pkcs11.NewMechanism(pkcs11.CKM_RSA_PKCS, nil), make([]byte, 51)
+			}
+			b.ResetTimer()
+			b.RunParallel(func(pb *testing.PB) {
+				session := rawSession(b, raw)
+				if err := raw.FindObjectsInit(session, []*pkcs11.Attribute{
+					pkcs11.NewAttribute(pkcs11.CKA_CLASS, pkcs11.CKO_PRIVATE_KEY), pkcs11.NewAttribute(pkcs11.CKA_ID, key.ID[:]),
+				}); err != nil {
+					b.Error(err)
+					return
+				}
+				handles, _, err := raw.FindObjects(session, 1)
+				if err := errors.Join(err, raw.FindObjectsFinal(session)); err != nil || len(handles) != 1 {
+					b.Errorf("find key: %v", err)
+					return
+				}
+				for pb.Next() {
+					if err := raw.SignInit(session, []*pkcs11.Mechanism{mechanism}, handles[0]); err != nil {
+						b.Error(err)
+						return
+					}
+					if _, err := raw.Sign(session, input); err != nil {
+						b.Error(err)
+						return
+					}
+				}
+			})
+		})
+	}
+}
+
+// BenchmarkPool is the same through the pool.
+func BenchmarkPool(b *testing.B) {
+	for _, algorithm := range protocol.Algorithms() {
+		b.Run(string(algorithm), func(b *testing.B) {
+			pool := open(b, config())
+			key := made(b, pool, algorithm)
+			digest := make([]byte, 32)
+			b.ResetTimer()
+			b.RunParallel(func(pb *testing.PB) {
+				for pb.Next() {
+					if _, err := pool.Sign(context.Background(), key.ID, algorithm, digest); err != nil {
+						b.Error(err)
+						return
+					}
+				}
+			})
+		})
+	}
 }

@@ -6,6 +6,8 @@ import (
 	"slices"
 
 	"github.com/miekg/pkcs11"
+
+	"tocsin/system/hsm/protocol"
 )
 
 // staleCodes are the errors after which a session is worthless although the
@@ -56,7 +58,7 @@ func (p *Pool) attemptHere(current *session, generation uint64, operation func(*
 		if err == nil {
 			return current, nil
 		}
-		p.discard(current)
+		p.discard(current, err)
 		if !stale(err) {
 			return nil, err
 		}
@@ -66,39 +68,46 @@ func (p *Pool) attemptHere(current *session, generation uint64, operation func(*
 }
 
 func (p *Pool) fresh(generation uint64, operation func(*session) error) (*session, error) {
-	opened, err := p.open(generation)
+	opened, err := p.open(generation, false)
 	if err != nil {
 		return nil, err
 	}
 	if err := operation(opened); err != nil {
-		p.discard(opened)
+		p.discard(opened, err)
 		return nil, err
 	}
 	return opened, nil
 }
 
 // discard closes a session so that it does not count against the token's
-// limit. It is stale in most cases, and then closing it cannot succeed.
-func (p *Pool) discard(s *session) {
+// limit, unless err says that it is closed: its number may be another's by now.
+func (p *Pool) discard(s *session, err error) {
+	if errors.Is(err, pkcs11.Error(pkcs11.CKR_SESSION_HANDLE_INVALID)) || errors.Is(err, pkcs11.Error(pkcs11.CKR_SESSION_CLOSED)) {
+		return
+	}
 	if err := p.library.ctx.CloseSession(s.handle); err != nil {
 		p.log.Debug("close a session that is given up", "error", err)
 	}
 }
 
-// open makes a session, logs in and finds the key in it: neither login nor
-// object handles survive what makes sessions stale.
-func (p *Pool) open(generation uint64) (*session, error) {
+// open makes a session and logs in. It knows no key handles yet: they survive
+// what makes sessions stale as little as the login does.
+func (p *Pool) open(generation uint64, writable bool) (*session, error) {
 	slot, err := p.library.slot(p.config.TokenLabel)
 	if err != nil {
 		return nil, err
 	}
-	handle, err := p.library.ctx.OpenSession(slot, pkcs11.CKF_SERIAL_SESSION)
+	flags := uint(pkcs11.CKF_SERIAL_SESSION)
+	if writable {
+		flags |= pkcs11.CKF_RW_SESSION
+	}
+	handle, err := p.library.ctx.OpenSession(slot, flags)
 	if err != nil {
 		return nil, fmt.Errorf("C_OpenSession: %w", err)
 	}
-	opened := &session{handle: handle, generation: generation}
+	opened := &session{handle: handle, keys: map[protocol.ID]pkcs11.ObjectHandle{}, generation: generation}
 	if err := p.prepare(opened); err != nil {
-		p.discard(opened)
+		p.discard(opened, err)
 		return nil, err
 	}
 	return opened, nil
@@ -109,21 +118,11 @@ func (p *Pool) prepare(s *session) error {
 	if err != nil && !errors.Is(err, pkcs11.Error(pkcs11.CKR_USER_ALREADY_LOGGED_IN)) {
 		return fmt.Errorf("C_Login: %w", err)
 	}
-	key := p.knownKey()
-	if key == nil {
-		key, err = readPublicKey(p.library.ctx, s.handle, p.config.KeyLabel)
-		if err != nil {
-			return err
-		}
+	p.mu.RLock()
+	learned := p.keys != nil && p.keysOf == s.generation
+	p.mu.RUnlock()
+	if learned {
+		return nil
 	}
-	// By id, not only by label: were the token replaced by one with another key,
-	// signatures would no longer verify with what was published.
-	s.key, err = find(p.library.ctx, s.handle, pkcs11.CKO_PRIVATE_KEY, p.config.KeyLabel, key.ID)
-	if err != nil {
-		return err
-	}
-	p.mu.Lock()
-	p.key = key
-	p.mu.Unlock()
-	return nil
+	return p.learn(s)
 }
