@@ -2,32 +2,46 @@ package token
 
 import (
 	"context"
-	"net/url"
+	"fmt"
 	"slices"
-	"strings"
 
 	"tocsin/system/identity/claim"
-	"tocsin/system/identity/clientauth"
 	"tocsin/system/identity/oautherr"
 )
+
+// ClientCredentialsType is the grant_type of RFC 6749, 4.4.
+const ClientCredentialsType = "client_credentials"
 
 // ClientCredentials is the grant of RFC 6749, 4.4. It gives the client rights
 // of its own, never those of a person.
 type ClientCredentials struct {
+	Ledger *Ledger
 	Issuer *Issuer
 }
 
 // Answer implements Grant.
-func (g *ClientCredentials) Answer(ctx context.Context, client *clientauth.Authenticated, form url.Values) (*Response, error) {
-	scopes := strings.Fields(form.Get("scope"))
+func (g *ClientCredentials) Answer(ctx context.Context, r *Request) (*Response, error) {
+	if r.Client.IsPublic() { // RFC 6749, 4.4
+		return nil, oautherr.New(oautherr.UnauthorizedClient, "a public client has no rights of its own")
+	}
+	scopes := distinct(r.Form.Get("scope"))
 	if len(scopes) == 0 {
 		return nil, oautherr.New(oautherr.InvalidScope, "scope is missing")
 	}
 	for _, scope := range scopes {
-		personal := scope == "openid" || slices.Contains(claim.Scopes(), scope)
-		if personal || !slices.Contains(client.Scopes, scope) {
+		personal := scope == "openid" || scope == "offline_access" || slices.Contains(claim.Scopes(), scope)
+		if personal || !slices.Contains(r.Client.Scopes, scope) {
 			return nil, oautherr.New(oautherr.InvalidScope, "the client may not ask for scope %.40q by itself", scope)
 		}
 	}
-	return g.Issuer.access(ctx, AccessClaims{Subject: client.ID, ClientID: client.ID, Scope: joined(scopes)})
+	if err := matchResource(r.Form, "", g.Issuer.URL); err != nil {
+		return nil, err
+	}
+	response, err := g.Ledger.Once(ctx, r, nil, func() (*Response, error) {
+		return g.Issuer.Issue(ctx, r, &Authorization{Scopes: scopes})
+	})
+	if err != nil {
+		return nil, fmt.Errorf("issue client credentials: %w", err)
+	}
+	return response, nil
 }

@@ -2,83 +2,69 @@ package token
 
 import (
 	"context"
-	"encoding/json"
+	"crypto/rand"
 	"log/slog"
-	"mime"
 	"net/http"
 	"net/url"
 
 	"tocsin/system/identity/clientauth"
-	"tocsin/system/identity/login"
+	"tocsin/system/identity/dpop"
 	"tocsin/system/identity/oautherr"
 	"tocsin/system/internal/trace"
 )
 
-// Response is that of RFC 6749, 5.1, with id_token (OpenID Connect Core,
-// 3.1.3.3) and grant_id (Grant Management for OAuth 2.0, 5.2).
-type Response struct {
-	AccessToken string `json:"access_token"`
-	TokenType   string `json:"token_type"`
-	ExpiresIn   int    `json:"expires_in"`
-	Scope       string `json:"scope,omitempty"`
-	IDToken     string `json:"id_token,omitempty"`
-	GrantID     string `json:"grant_id,omitempty"`
-}
-
-// Grant answers the requests of one grant type of an authenticated client.
-type Grant interface {
-	Answer(ctx context.Context, client *clientauth.Authenticated, form url.Values) (*Response, error)
+// Counter counts how logins end.
+type Counter interface {
+	Inc(result string, mark trace.Mark)
 }
 
 // Endpoint answers POST /token.
 type Endpoint struct {
-	Auth *clientauth.Authenticator
+	Auth   *clientauth.Authenticator
+	Proofs *dpop.Checker
 	// Grants by grant_type.
 	Grants map[string]Grant
-	Logins login.Counter
+	Logins Counter
 	Log    *slog.Logger
 }
 
 // ServeHTTP implements http.Handler.
 func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	form, err := Form(r)
-	var response *Response
-	if err == nil {
-		response, err = e.answer(r.Context(), form)
-	}
-	if form.Get("grant_type") == "authorization_code" {
-		e.count(r.Context(), err)
-	}
+	e.Proofs.Offer(w, r)
+	response, err := e.Answer(r)
 	if err != nil {
 		oautherr.WriteJSON(w, r, e.Log, err)
 		return
 	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Cache-Control", "no-store")
-	if err := json.NewEncoder(w).Encode(response); err != nil {
+	body, err := response.encode()
+	if err != nil {
+		oautherr.WriteJSON(w, r, e.Log, err)
+		return
+	}
+	header := w.Header()
+	header["Content-Type"] = []string{"application/json"}
+	header["Cache-Control"] = []string{"no-store"} // RFC 6749, 5.1
+	header["Pragma"] = []string{"no-cache"}
+	if _, err := w.Write(body); err != nil {
 		e.Log.DebugContext(r.Context(), "write token response", "error", err)
 	}
 }
 
-// Form reads the parameters of a token request. They must be in the body, and
-// none twice (RFC 6749, 3.2).
-func Form(r *http.Request) (url.Values, error) {
-	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if err != nil || kind != "application/x-www-form-urlencoded" {
-		return nil, oautherr.New(oautherr.InvalidRequest, "the body must be application/x-www-form-urlencoded")
+// Answer returns the response to a token request, for every surface that has a
+// token endpoint.
+func (e *Endpoint) Answer(r *http.Request) (*Response, error) {
+	form, err := Form(r)
+	if err != nil {
+		return nil, err
 	}
-	if err := r.ParseForm(); err != nil {
-		return nil, oautherr.New(oautherr.InvalidRequest, "the form cannot be read")
+	response, err := e.answer(r, form)
+	if form.Get("grant_type") == AuthorizationCodeType {
+		e.count(r.Context(), err)
 	}
-	for name, values := range r.PostForm {
-		if len(values) > 1 {
-			return nil, oautherr.New(oautherr.InvalidRequest, "parameter %.40q is given more than once", name)
-		}
-	}
-	return r.PostForm, nil
+	return response, err
 }
 
-func (e *Endpoint) answer(ctx context.Context, form url.Values) (*Response, error) {
+func (e *Endpoint) answer(r *http.Request, form url.Values) (*Response, error) {
 	kind := form.Get("grant_type")
 	if kind == "" {
 		return nil, oautherr.New(oautherr.InvalidRequest, "grant_type is missing")
@@ -87,20 +73,34 @@ func (e *Endpoint) answer(ctx context.Context, form url.Values) (*Response, erro
 	if !supported {
 		return nil, oautherr.New(oautherr.UnsupportedGrantType, "grant_type %.60q is not supported", kind)
 	}
-	client, err := e.Auth.Authenticate(ctx, form)
+	client, err := e.client(r, form, grant)
 	if err != nil {
 		return nil, err
 	}
-	if !client.MayUse(kind) {
+	if !client.IsAnonymous() && !client.MayUse(kind) {
 		return nil, oautherr.New(oautherr.UnauthorizedClient, "the client may not use grant_type %s", kind)
 	}
-	response, err := grant.Answer(ctx, client, form)
-	if err != nil && oautherr.Verdict(err) == nil {
-		if forgiveErr := client.Forgive(context.WithoutCancel(ctx)); forgiveErr != nil {
-			e.Log.WarnContext(ctx, "assertion stays marked as used", "error", forgiveErr)
-		}
+	proof, err := e.Proofs.Check(r, "")
+	if err != nil {
+		return nil, err
 	}
-	return response, err
+	if proof == nil && needsProof(client) { // RFC 9449, 5.2
+		return nil, oautherr.New(oautherr.InvalidDPoPProof, "tokens of this client are bound to a key: a DPoP proof is needed")
+	}
+	return grant.Answer(r.Context(), &Request{Client: client, Proof: proof, Form: form, Attempt: rand.Text()})
+}
+
+func (e *Endpoint) client(r *http.Request, form url.Values, grant Grant) (*clientauth.Authenticated, error) {
+	if anonymous, may := grant.(AnonymousGrant); may && anonymous.TakesAnonymous() && !clientauth.Names(form) {
+		return clientauth.Anonymous(), nil
+	}
+	return e.Auth.Authenticate(r.Context(), r, form)
+}
+
+// needsProof reports whether a client gets no bearer tokens. A public client
+// has only its DPoP key to show that it is still the same.
+func needsProof(client *clientauth.Authenticated) bool {
+	return client.RequireDPoP || (client.IsPublic() && !client.IsAnonymous())
 }
 
 func (e *Endpoint) count(ctx context.Context, err error) {

@@ -8,92 +8,134 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/go-jose/go-jose/v4"
 )
-
-// AccessType and IDType are the typ of the two kinds of token.
-const (
-	AccessType = "at+jwt" // RFC 9068, 2.1
-	IDType     = "JWT"
-)
-
-// AccessClaims are those of an access token (RFC 9068, 2.2). Audience is the
-// provider itself: userinfo and grant management are its resources.
-type AccessClaims struct {
-	Issuer   string `json:"iss"`
-	Audience string `json:"aud"`
-	Subject  string `json:"sub"`
-	ClientID string `json:"client_id"`
-	Expires  int64  `json:"exp"`
-	IssuedAt int64  `json:"iat"`
-	ID       string `json:"jti"`
-	Scope    string `json:"scope"`
-	AuthTime int64  `json:"auth_time,omitempty"`
-	GrantID  string `json:"grant_id,omitempty"`
-	// Allowed are the names of the claims that the person agreed to release;
-	// carried here so that userinfo needs no read of the grant.
-	Allowed []string `json:"allowed_claims,omitempty"`
-}
-
-// idClaims are those of an ID token (OpenID Connect Core, 2 and 3.1.3.6).
-type idClaims struct {
-	Issuer          string `json:"iss"`
-	Audience        string `json:"aud"`
-	Subject         string `json:"sub"`
-	Expires         int64  `json:"exp"`
-	IssuedAt        int64  `json:"iat"`
-	AuthTime        int64  `json:"auth_time"`
-	Nonce           string `json:"nonce,omitempty"`
-	AccessTokenHash string `json:"at_hash"`
-	AuthorizedParty string `json:"azp"`
-}
 
 // Signer makes tokens of claims.
 type Signer interface {
-	Sign(ctx context.Context, kind string, claims any) (string, error)
+	Sign(ctx context.Context, alg jose.SignatureAlgorithm, typ string, claims any) (string, error)
 }
 
-// Issuer fills in what all tokens have.
+// Subjects derives the sub of a person for a sector.
+type Subjects interface {
+	Subject(sector, ref string) string
+}
+
+// Issuer makes the tokens of all grants.
 type Issuer struct {
-	Signer             Signer
-	URL                string
+	Signer   Signer
+	Subjects Subjects
+	Persons  *Persons
+	// URL is the issuer identifier.
+	URL string
+	// AccessLife is at most five minutes: revocation reaches resources elsewhere
+	// no sooner (OpenID4VCI 1.0, 13.10; RFC 9700, 2.2.1).
 	AccessLife, IDLife time.Duration
 	Now                func() time.Time
 }
 
-// access returns a response with an access token of claims.
-func (i *Issuer) access(ctx context.Context, claims AccessClaims) (*Response, error) {
+// Authorization is what tokens are issued for.
+type Authorization struct {
+	// Person is the authenticator's reference, "" for a client's own token.
+	Person string
+	Scopes []string
+	// Family is the id of the code, or whatever else all tokens descend from.
+	Family    string
+	GrantID   string
+	SessionID string
+	AuthTime  time.Time
+	ACR       string
+	AMR       []string
+	// Allowed are the claims that the person agreed to release.
+	Allowed []string
+	Details []AuthorizationDetail
+	// ID asks for an ID token; nil means none.
+	ID *IDToken
+}
+
+// IDToken is what an ID token says besides what every one says.
+type IDToken struct {
+	Nonce        string
+	ShowAuthTime bool
+	// Claims about the person that the request wanted in the ID token.
+	Claims map[string]any
+}
+
+// Issue returns a response with an access token bound to the proof of r if
+// there is one, and with an ID token if asked for. It fails only for
+// infrastructure reasons, and asking again is safe.
+func (i *Issuer) Issue(ctx context.Context, r *Request, a *Authorization) (*Response, error) {
 	now := i.Now()
-	claims.Issuer, claims.Audience = i.URL, i.URL
-	claims.IssuedAt, claims.Expires = now.Unix(), now.Add(i.AccessLife).Unix()
-	claims.ID = rand.Text()
-	token, err := i.Signer.Sign(ctx, AccessType, claims)
+	subject := r.Client.ID
+	if a.Person != "" {
+		subject = i.Subjects.Subject(r.Client.SectorOf(), a.Person)
+	}
+	response, err := i.access(ctx, r, a, subject, now)
 	if err != nil {
 		return nil, fmt.Errorf("issue access token: %w", err)
 	}
+	if a.ID == nil {
+		return response, nil
+	}
+	if response.IDToken, err = i.identity(ctx, r, a, subject, response.AccessToken, now); err != nil {
+		return nil, fmt.Errorf("issue ID token: %w", err)
+	}
+	return response, nil
+}
+
+func (i *Issuer) access(ctx context.Context, r *Request, a *Authorization, subject string, now time.Time) (*Response, error) {
+	claims := &AccessClaims{
+		Issuer: i.URL, Audience: i.URL, Subject: subject, ClientID: r.Client.ID,
+		IssuedAt: now.Unix(), Expires: now.Add(i.AccessLife).Unix(), ID: rand.Text(),
+		Scope: strings.Join(a.Scopes, " "), ACR: a.ACR, AMR: a.AMR,
+		SessionID: a.SessionID, Family: a.Family, GrantID: a.GrantID, Allowed: a.Allowed,
+		AuthorizationDetails: a.Details,
+	}
+	if !a.AuthTime.IsZero() {
+		claims.AuthTime = a.AuthTime.Unix()
+	}
+	if a.Person != "" {
+		var err error
+		if claims.Person, err = i.Persons.Seal(a.Person); err != nil {
+			return nil, err
+		}
+	}
+	kind := "Bearer"
+	if r.Proof != nil {
+		kind = "DPoP" // RFC 9449, 5
+		claims.Confirmation = &Confirmation{Thumbprint: r.Proof.Thumbprint}
+	}
+	signed, err := i.Signer.Sign(ctx, jose.ES256, AccessType, claims)
+	if err != nil {
+		return nil, err
+	}
 	return &Response{
-		AccessToken: token, TokenType: "Bearer", ExpiresIn: int(i.AccessLife / time.Second),
-		Scope: claims.Scope, GrantID: claims.GrantID,
+		AccessToken: signed, TokenType: kind, ExpiresIn: int(i.AccessLife / time.Second),
+		Scope: claims.Scope, GrantID: a.GrantID, AuthorizationDetails: a.Details,
 	}, nil
 }
 
-// identity adds the ID token to a response.
-func (i *Issuer) identity(ctx context.Context, response *Response, claims idClaims) error {
-	now := i.Now()
-	claims.Issuer = i.URL
-	claims.IssuedAt, claims.Expires = now.Unix(), now.Add(i.IDLife).Unix()
-	claims.AccessTokenHash = halfHash(response.AccessToken)
-	var err error
-	response.IDToken, err = i.Signer.Sign(ctx, IDType, claims)
-	if err != nil {
-		return fmt.Errorf("issue ID token: %w", err)
+func (i *Issuer) identity(ctx context.Context, r *Request, a *Authorization, subject, accessToken string, now time.Time) (string, error) {
+	claims := &idClaims{
+		Issuer: i.URL, Audience: r.Client.ID, Subject: subject,
+		IssuedAt: now.Unix(), Expires: now.Add(i.IDLife).Unix(),
+		Nonce: a.ID.Nonce, ACR: a.ACR, AMR: a.AMR, SessionID: a.SessionID,
+		AccessTokenHash: halfHash(accessToken),
 	}
-	return nil
+	if a.ID.ShowAuthTime {
+		claims.AuthTime = a.AuthTime.Unix()
+	}
+	all, err := claims.with(a.ID.Claims)
+	if err != nil {
+		return "", err
+	}
+	return i.Signer.Sign(ctx, r.Client.IDTokenAlgorithm(), IDType, all)
 }
 
-// halfHash is at_hash: the left half of the hash (OpenID Connect Core, 3.1.3.6).
+// halfHash is at_hash: the left half of the hash (OpenID Connect Core, 3.1.3.6),
+// SHA-256 for every algorithm that ID tokens are signed with.
 func halfHash(token string) string {
 	hash := sha256.Sum256([]byte(token))
 	return base64.RawURLEncoding.EncodeToString(hash[:len(hash)/2])
 }
-
-func joined(scopes []string) string { return strings.Join(scopes, " ") }
