@@ -160,8 +160,6 @@ func (c *Checker) Offer(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header()["Dpop-Nonce"] = []string{c.config.Nonces.Current()}
-	// Pages may read it (RFC 9449, 8.1 relies on that).
-	w.Header().Add("Access-Control-Expose-Headers", "DPoP-Nonce")
 }
 
 func isHash(ath, accessToken string) bool {

@@ -74,8 +74,10 @@ func (g *AuthorizationCode) Answer(ctx context.Context, r *Request) (*Response, 
 		return nil, err
 	}
 	mark := spent.Mark{Kind: spent.Code, ID: redeemed.ID, Life: redeemed.Expires.Sub(g.Issuer.Now()) + codeSkew}
-	response, err := g.Ledger.Once(ctx, r, []spent.Mark{mark}, func() (*Response, error) {
-		return g.issue(ctx, r, redeemed, authorization)
+	var response *Response
+	err = g.Ledger.Once(ctx, r.Attempt, r.Marks(mark), func() (err error) {
+		response, err = g.issue(ctx, r, redeemed, authorization)
+		return err
 	})
 	if _, consumed := spent.Consumed(err); consumed {
 		return nil, g.reused(ctx, redeemed)

@@ -3,6 +3,8 @@ package token
 import (
 	"encoding/json"
 	"fmt"
+
+	"github.com/go-jose/go-jose/v4"
 )
 
 // AccessType and IDType are the typ of the two kinds of token.
@@ -37,6 +39,8 @@ type AccessClaims struct {
 	// Person is the authenticator's reference, sealed (see Persons).
 	Person       string        `json:"pid,omitempty"`
 	Confirmation *Confirmation `json:"cnf,omitempty"`
+	// UserinfoAlg is what userinfo signs its answer with; plain JSON when empty.
+	UserinfoAlg jose.SignatureAlgorithm `json:"userinfo_signed_response_alg,omitempty"`
 
 	AuthorizationDetails []AuthorizationDetail `json:"authorization_details,omitempty"`
 }

@@ -37,8 +37,10 @@ func (g *ClientCredentials) Answer(ctx context.Context, r *Request) (*Response, 
 	if err := matchResource(r.Form, "", g.Issuer.URL); err != nil {
 		return nil, err
 	}
-	response, err := g.Ledger.Once(ctx, r, nil, func() (*Response, error) {
-		return g.Issuer.Issue(ctx, r, &Authorization{Scopes: scopes})
+	var response *Response
+	err := g.Ledger.Once(ctx, r.Attempt, r.Marks(), func() (err error) {
+		response, err = g.Issuer.Issue(ctx, r, &Authorization{Scopes: scopes})
+		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("issue client credentials: %w", err)

@@ -100,6 +100,7 @@ func (i *Issuer) access(ctx context.Context, r *Request, a *Authorization, subje
 		if claims.Person, err = i.Persons.Seal(a.Person); err != nil {
 			return nil, err
 		}
+		claims.UserinfoAlg = r.Client.UserinfoAlg
 	}
 	kind := "Bearer"
 	if r.Proof != nil {

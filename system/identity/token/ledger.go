@@ -18,29 +18,28 @@ type Ledger struct {
 	Log   *slog.Logger
 }
 
-// Once sets the marks of r and own in one transaction, and then returns what
-// issue does. When issue ends without a verdict the marks are taken back:
-// nothing has left this process. A used assertion or proof is a verdict; that
-// one of own was used before is *spent.ConsumedError.
-func (l *Ledger) Once(ctx context.Context, r *Request, own []spent.Mark, issue func() (*Response, error)) (*Response, error) {
-	marks := r.Marks(own...)
+// Once sets marks for attempt in one transaction, and then makes effect happen.
+// When that ends without a verdict the marks are taken back: nothing has left
+// this process. A used assertion or proof is a verdict; that any other mark was
+// set before is *spent.ConsumedError.
+func (l *Ledger) Once(ctx context.Context, attempt string, marks []spent.Mark, effect func() error) error {
 	if len(marks) > 0 {
-		if err := l.Marks.Spend(ctx, r.Attempt, marks...); err != nil {
-			return nil, l.refused(ctx, r, marks, err)
+		if err := l.Marks.Spend(ctx, attempt, marks...); err != nil {
+			return l.refused(ctx, attempt, marks, err)
 		}
 	}
-	response, err := issue()
+	err := effect()
 	if err != nil && oautherr.Verdict(err) == nil {
-		l.release(ctx, r, marks)
+		l.Release(ctx, attempt, marks)
 	}
-	return response, err
+	return err
 }
 
 // refused returns what a failed Spend means.
-func (l *Ledger) refused(ctx context.Context, r *Request, marks []spent.Mark, err error) error {
+func (l *Ledger) refused(ctx context.Context, attempt string, marks []spent.Mark, err error) error {
 	mark, consumed := spent.Consumed(err)
 	if !consumed {
-		l.release(ctx, r, marks) // it may have come through
+		l.Release(ctx, attempt, marks) // it may have come through
 		return err
 	}
 	if verdict := Replay(mark); verdict != nil {
@@ -61,13 +60,15 @@ func Replay(mark spent.Mark) error {
 	return nil
 }
 
-func (l *Ledger) release(ctx context.Context, r *Request, marks []spent.Mark) {
+// Release takes back the marks that attempt set, also when whoever asked has
+// gone. That it cannot is only logged: the answer is no verdict either way.
+func (l *Ledger) Release(ctx context.Context, attempt string, marks []spent.Mark) {
 	if len(marks) == 0 {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTimeout)
 	defer cancel()
-	if err := l.Marks.Release(ctx, r.Attempt, marks...); err != nil {
-		l.Log.WarnContext(ctx, "marks stay although nothing was issued", "error", err)
+	if err := l.Marks.Release(ctx, attempt, marks...); err != nil {
+		l.Log.WarnContext(ctx, "marks stay although nothing came of them", "error", err)
 	}
 }

@@ -56,7 +56,7 @@ func (g *RefreshToken) Answer(ctx context.Context, r *Request) (*Response, error
 	response, err := g.issue(ctx, r, &next, scopes)
 	if err != nil {
 		// The grace lets the token come again, and so may its assertion.
-		g.Ledger.release(ctx, r, r.Marks())
+		g.Ledger.Release(ctx, r.Attempt, r.Marks())
 		return nil, fmt.Errorf("refresh: %w", err)
 	}
 	return response, nil
@@ -120,7 +120,7 @@ func (g *RefreshToken) rotate(ctx context.Context, used *Refresh, r *Request) (u
 	case consumed && Replay(mark) != nil:
 		return 0, Replay(mark)
 	}
-	g.Ledger.release(ctx, r, marks) // it may have come through
+	g.Ledger.Release(ctx, r.Attempt, marks) // it may have come through
 	return 0, fmt.Errorf("rotate refresh token: %w", err)
 }
 
