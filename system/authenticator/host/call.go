@@ -1,12 +1,10 @@
 package host
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"time"
 
@@ -76,7 +74,7 @@ func (h *Host) call(ctx context.Context, path string, request, answer any) error
 		if !errors.As(err, &broken) || ctx.Err() != nil {
 			return err
 		}
-		if !running.ends() {
+		if !running.endsWithin(deathNotice) {
 			return err
 		}
 		last = running
@@ -87,44 +85,16 @@ func (h *Host) call(ctx context.Context, path string, request, answer any) error
 // known as dead.
 const deathNotice = 100 * time.Millisecond
 
-// ends reports whether the process has ended or is just ending.
-func (i *instance) ends() bool {
-	select {
-	case <-i.exited:
-		return true
-	case <-time.After(deathNotice):
-		return false
-	}
-}
-
-// brokenError means that the connection failed under a call.
-type brokenError struct{ err error }
-
-func (e *brokenError) Error() string { return "connection to plug-in: " + e.err.Error() }
-func (e *brokenError) Unwrap() error { return e.err }
-
 // roundTrip fails with a verdict only if the plug-in gave it in so many words.
 func (i *instance) roundTrip(ctx context.Context, method, path string, body []byte, answer any) error {
-	request, err := http.NewRequestWithContext(ctx, method, "http://plugin"+path, bytes.NewReader(body))
+	status, text, err := i.links.do(ctx, method, path, body)
 	if err != nil {
-		return fmt.Errorf("make request: %w", err)
-	}
-	if body != nil {
-		request.Header.Set("Content-Type", "application/json")
-	}
-	response, err := i.client.RoundTrip(request)
-	if err != nil {
-		return &brokenError{err}
-	}
-	defer response.Body.Close()
-	text, err := io.ReadAll(io.LimitReader(response.Body, rpc.MaxAnswer+1))
-	if err != nil {
-		return &brokenError{err}
+		return err
 	}
 	if len(text) > rpc.MaxAnswer {
 		return fmt.Errorf("plug-in answered with more than %d bytes", rpc.MaxAnswer)
 	}
-	return parse(response.StatusCode, text, answer)
+	return parse(status, text, answer)
 }
 
 // parse reads an answer; answer may be nil.

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"net"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -24,7 +22,7 @@ import (
 type instance struct {
 	command *exec.Cmd
 	input   io.Closer
-	client  *http.Transport
+	links   *links
 	factors []authenticator.Factor
 	// exited is closed when the process has ended, and failure is set.
 	exited  chan struct{}
@@ -40,16 +38,11 @@ const endGrace = time.Second
 
 // start verifies, starts and greets the plug-in.
 func (h *Host) start(ctx context.Context) (*instance, error) {
-	file, err := verified(h.config.Command[0], h.config.Digest)
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close() // the child has its own descriptor
 	socket := filepath.Join(h.folder, "socket")
 	if err := os.Remove(socket); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("remove old socket: %w", err)
 	}
-	running, err := h.spawn(file, socket)
+	running, err := h.spawn(socket)
 	if err != nil {
 		return nil, err
 	}
@@ -63,7 +56,12 @@ func (h *Host) start(ctx context.Context) (*instance, error) {
 }
 
 // spawn starts the process; the caller's thread must live as long as it does.
-func (h *Host) spawn(file *os.File, socket string) (*instance, error) {
+func (h *Host) spawn(socket string) (*instance, error) {
+	file, err := verified(h.config.Command[0], h.config.Digest)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = file.Close() }() // it was only read, and the child has its own descriptor
 	command := exec.Command("/proc/self/fd/" + strconv.Itoa(executable))
 	command.Args = append(append([]string{}, h.config.Command...), "--socket", socket)
 	command.Env = []string{} // nil would hand over the provider's, with all that is in it
@@ -84,7 +82,7 @@ func (h *Host) spawn(file *os.File, socket string) (*instance, error) {
 	if err := command.Start(); err != nil {
 		return nil, fmt.Errorf("start plug-in: %w", err)
 	}
-	running := &instance{command: command, input: input, client: h.transport(socket), exited: make(chan struct{})}
+	running := &instance{command: command, input: input, links: newLinks(socket, h.config.MaxCalls), exited: make(chan struct{})}
 	go func() {
 		defer close(running.exited)
 		running.failure = command.Wait()
@@ -114,19 +112,6 @@ func limit(pid int, config Config) error {
 	return nil
 }
 
-func (h *Host) transport(socket string) *http.Transport {
-	return &http.Transport{
-		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			var dialer net.Dialer
-			return dialer.DialContext(ctx, "unix", socket)
-		},
-		DisableCompression:     true,
-		MaxConnsPerHost:        h.config.MaxCalls,
-		MaxIdleConnsPerHost:    h.config.MaxCalls,
-		MaxResponseHeaderBytes: 16 << 10,
-	}
-}
-
 // end makes sure that the process has ended and its connections are closed. It
 // is asked to end, and grace later made to.
 func (i *instance) end(grace time.Duration) {
@@ -139,7 +124,7 @@ func (i *instance) end(grace time.Duration) {
 		_ = i.command.Process.Kill()
 		<-i.exited
 	}
-	i.client.CloseIdleConnections()
+	i.links.close()
 }
 
 // died returns why the process ended.

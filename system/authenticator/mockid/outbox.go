@@ -140,7 +140,7 @@ func (o *outbox) post(ctx context.Context, line []byte) error {
 	if err != nil {
 		return fmt.Errorf("post to outbox: %w", err)
 	}
-	defer response.Body.Close()
+	defer func() { _ = response.Body.Close() }() // read to its end below
 	if _, err := io.Copy(io.Discard, io.LimitReader(response.Body, 64<<10)); err != nil {
 		return fmt.Errorf("post to outbox: %w", err)
 	}

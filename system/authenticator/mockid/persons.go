@@ -168,7 +168,7 @@ func readPortrait(personsFile, name string) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read portrait: %w", err)
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }() // it is only read
 	photograph, err := io.ReadAll(io.LimitReader(file, maxPortrait+1))
 	if err != nil {
 		return nil, fmt.Errorf("read portrait: %w", err)

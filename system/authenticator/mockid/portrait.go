@@ -30,7 +30,7 @@ func draw(id string) ([]byte, error) {
 	skins := []color.RGBA{{R: 255, G: 219, B: 190, A: 255}, {R: 224, G: 172, B: 130, A: 255}, {R: 160, G: 110, B: 75, A: 255}, {R: 100, G: 65, B: 45, A: 255}}
 	background, skin, hair, clothes := light(0), skins[int(seed[3])%len(skins)], dark(4), dark(7)
 	head := ellipse{x: 32, y: 34, width: 13 + int(seed[10])%4, height: 17 + int(seed[11])%4}
-	cap := ellipse{x: 32, y: 29, width: head.width + 2, height: head.height}
+	crown := ellipse{x: 32, y: 29, width: head.width + 2, height: head.height}
 	shoulders := ellipse{x: 32, y: 82, width: 26 + int(seed[12])%5, height: 24}
 	picture := image.NewRGBA(image.Rect(0, 0, portraitWidth, portraitHeight))
 	for y := range portraitHeight {
@@ -41,7 +41,7 @@ func draw(id string) ([]byte, error) {
 				paint = clothes
 			case head.holds(x, y) && y > 27:
 				paint = skin
-			case cap.holds(x, y) && y <= 34:
+			case crown.holds(x, y) && y <= 34:
 				paint = hair
 			}
 			picture.SetRGBA(x, y, paint)
