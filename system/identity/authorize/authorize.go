@@ -1,149 +1,124 @@
-// Package authorize is the authorization endpoint: it checks the request,
-// opens a login transaction bound to the browser, and sends the user to the
-// login page. It never sees a PIN.
+// Package authorize is the authorization endpoint: it checks the request, seals
+// it as a transaction into a cookie of the browser, and sends the user to the
+// login page, or back at once when a session and a consent answer the request.
+// It never sees a PIN, and writes to no store.
 package authorize
 
 import (
-	"context"
 	"crypto/rand"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"net/url"
-	"time"
 
-	"tocsin/system/identity/clients"
 	"tocsin/system/identity/oautherr"
-	"tocsin/system/identity/secret"
-	"tocsin/system/identity/store"
+	"tocsin/system/identity/session"
 	"tocsin/system/identity/transaction"
 	"tocsin/system/ui/page"
 )
 
-const (
-	// BinderCookie holds what binds transactions to a browser. It stays for all
-	// of them, so that logins in two tabs do not disturb each other.
-	BinderCookie = "__Host-login"
-	// BackCookie holds a proven link back to the client of the last
-	// transaction, for the page that says the transaction was lost.
-	BackCookie = "__Host-back"
-)
+// BrowserCookie holds what the forms of the pages are keyed with. It stays for
+// all logins of a browser.
+const BrowserCookie = "__Host-browser"
+
+// maxRequest bounds the parameters of one request, in bytes.
+const maxRequest = 32 << 10
+
+// Pages shows errors to people.
+type Pages interface {
+	Error(w http.ResponseWriter, status int, locales string, failure page.Failure)
+}
 
 // Endpoint answers GET and POST /authorize.
 type Endpoint struct {
-	Clients      clients.Store
-	Transactions transaction.Store
-	Keys         *secret.Keys
-	Pages        *page.Set
-	Issuer       string
-	// LoginPath is where the login page is, relative to the issuer's host.
-	LoginPath string
-	Life      time.Duration
-	Log       *slog.Logger
+	Service  *Service
+	Sessions *session.Sealer
+	Pages    Pages
+	// UIPath is the path below which the pages are.
+	UIPath string
+	Log    *slog.Logger
 }
 
 // ServeHTTP implements http.Handler.
 func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
-	if err := r.ParseForm(); err != nil {
-		e.page(w, r, oautherr.New(oautherr.InvalidRequest, "the parameters cannot be read"))
+	values, err := parameters(w, r)
+	if err != nil {
+		e.page(w, r, values, err)
 		return
 	}
-	values := r.URL.Query()
+	begun, err := e.Service.Begin(r.Context(), values, e.Sessions.Of(r))
+	var refusal *Refusal
+	if errors.As(err, &refusal) {
+		oautherr.Log(r, e.Log, err)
+		redirect(w, refusal.Location)
+		return
+	}
+	if err != nil {
+		e.page(w, r, values, err)
+		return
+	}
+	if begun.Location == "" {
+		begun.Location = e.keep(w, r, begun)
+	}
+	redirect(w, begun.Location)
+}
+
+// parameters returns those of a GET or a POST (OpenID Connect Core, 3.1.2.1).
+func parameters(w http.ResponseWriter, r *http.Request) (url.Values, error) {
 	if r.Method == http.MethodPost {
-		values = r.PostForm
+		r.Body = http.MaxBytesReader(w, r.Body, maxRequest)
+		if err := r.ParseForm(); err != nil {
+			return nil, oautherr.New(oautherr.InvalidRequest, "the parameters cannot be read")
+		}
+		return r.PostForm, nil
 	}
-	client, redirect, err := e.trust(r.Context(), values)
+	if len(r.URL.RawQuery) > maxRequest {
+		return nil, oautherr.New(oautherr.InvalidRequest, "the parameters are too large together")
+	}
+	values, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
-		e.page(w, r, err)
-		return
+		return nil, oautherr.New(oautherr.InvalidRequest, "the parameters cannot be read")
 	}
-	params, err := Parse(values, client)
-	if err != nil {
-		e.redirectError(w, r, redirect, values.Get("state"), err)
-		return
-	}
-	location, err := e.begin(w, r, client, redirect, params)
-	if err != nil {
-		e.page(w, r, err)
-		return
-	}
-	http.Redirect(w, r, location, http.StatusSeeOther)
+	return values, nil
 }
 
-// trust finds the client and the redirect URI that answers may go to.
-func (e *Endpoint) trust(ctx context.Context, values url.Values) (*clients.Client, string, error) {
-	if err := single(values); err != nil {
-		return nil, "", err
+// keep leaves the transaction with the browser and returns the address of the
+// page to go on with.
+func (e *Endpoint) keep(w http.ResponseWriter, r *http.Request, begun *Begun) string {
+	t := begun.Transaction
+	for _, id := range transaction.Surplus(r) {
+		http.SetCookie(w, transaction.Forget(id))
 	}
-	id := values.Get("client_id")
-	if id == "" {
-		return nil, "", oautherr.New(oautherr.InvalidRequest, "client_id is missing")
+	http.SetCookie(w, transaction.Cookie(t.ID, begun.State, e.Service.Life))
+	if _, err := r.Cookie(BrowserCookie); err != nil {
+		http.SetCookie(w, &http.Cookie{
+			Name: BrowserCookie, Value: rand.Text(), Path: "/", Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode,
+		})
 	}
-	client, err := e.Clients.Client(ctx, id)
-	if errors.Is(err, store.ErrNotFound) {
-		return nil, "", oautherr.New(oautherr.InvalidRequest, "the client is not known")
+	if t.Session == nil {
+		return e.UIPath + "/login?tx=" + t.ID
 	}
-	if err != nil {
-		return nil, "", fmt.Errorf("authorize: %w", err)
-	}
-	redirect, err := redirectURI(values, client)
-	return client, redirect, err
+	return e.UIPath + "/consent?tx=" + t.ID
 }
 
-// begin opens the transaction and returns the address of the login page.
-func (e *Endpoint) begin(w http.ResponseWriter, r *http.Request, client *clients.Client, redirect string, params *Params) (string, error) {
-	binder := rand.Text()
-	if cookie, err := r.Cookie(BinderCookie); err == nil && len(cookie.Value) == len(binder) {
-		binder = cookie.Value
-	}
-	id := rand.Text() + rand.Text()
-	opened := &transaction.Transaction{
-		ClientID: client.ID, RedirectURI: redirect, Scopes: params.Scopes, State: params.State, Nonce: params.Nonce,
-		CodeChallenge: params.CodeChallenge, PromptConsent: params.PromptConsent, Locales: params.Locales,
-		Binder: transaction.Bind(binder),
-	}
-	if err := e.Transactions.Create(r.Context(), id, opened, e.Life); err != nil {
-		return "", fmt.Errorf("authorize: %w", err)
-	}
-	setCookie(w, BinderCookie, binder, e.Life)
-	setCookie(w, BackCookie, transaction.SealBack(e.Keys, id, opened, e.Issuer), e.Life)
-	return e.LoginPath + "?tx=" + id, nil
-}
-
-// setCookie sets a cookie that no script, no other host and no foreign form
-// post sees. The __Host- prefix makes browsers refuse one that a sibling
-// domain planted.
-func setCookie(w http.ResponseWriter, name, value string, life time.Duration) {
-	http.SetCookie(w, &http.Cookie{
-		Name: name, Value: value, Path: "/", Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode,
-		MaxAge: int(life / time.Second),
-	})
-}
-
-// redirectError hands a verdict to the client (RFC 6749, 4.1.2.1).
-func (e *Endpoint) redirectError(w http.ResponseWriter, r *http.Request, redirect, state string, err error) {
-	verdict := oautherr.Verdict(err)
-	if verdict == nil {
-		e.page(w, r, err)
-		return
-	}
-	oautherr.Log(r, e.Log, err)
-	answer := url.Values{"error": {string(verdict.Kind)}, "error_description": {verdict.Description}}
-	http.Redirect(w, r, transaction.Callback(redirect, state, e.Issuer, answer), http.StatusSeeOther)
+// redirect answers with 303: a 302 may make a browser post the parameters on
+// (RFC 9700, 4.12).
+func redirect(w http.ResponseWriter, location string) {
+	w.Header().Set("Location", location)
+	w.Header().Set("Referrer-Policy", "no-referrer")
+	w.WriteHeader(http.StatusSeeOther)
 }
 
 // page tells the user, where nobody else can be told.
-func (e *Endpoint) page(w http.ResponseWriter, r *http.Request, err error) {
+func (e *Endpoint) page(w http.ResponseWriter, r *http.Request, values url.Values, err error) {
 	oautherr.Log(r, e.Log, err)
 	status := oautherr.Status(err)
 	failure := page.Failure{Kind: page.Unavailable}
 	if verdict := oautherr.Verdict(err); verdict != nil {
-		failure = page.Failure{Kind: page.BadRequest, Detail: verdict.Description}
-	}
-	if status == http.StatusServiceUnavailable {
+		failure = page.Failure{Kind: page.BadRequest, Detail: verdict.Error()}
+	} else {
 		w.Header().Set("Retry-After", oautherr.RetryAfter)
 	}
-	e.Pages.Error(w, status, r.URL.Query().Get("ui_locales"), failure)
+	e.Pages.Error(w, status, values.Get("ui_locales"), failure)
 }

@@ -42,12 +42,11 @@ func leader(name string) string {
 // Requested returns the claims that scopes and the claims parameter ask for,
 // each once, in the order pages show them.
 func Requested(scopes []string, request Request) []string {
-	wanted := func(name string) bool { return request.wants(name) }
 	claims := []string{}
 	for _, scope := range Scopes() {
 		all := slices.Contains(scopes, scope)
 		for _, name := range Of(scope) {
-			if all || wanted(name) {
+			if (all || request.wants(name)) && request.permits(name) {
 				claims = append(claims, name)
 			}
 		}
@@ -70,15 +69,12 @@ type Shown struct {
 
 // Show returns what of the requested claims a person is asked about.
 func Show(scopes []string, request Request) []Shown {
+	requested := Requested(scopes, request)
 	shown := []Shown{}
 	for _, scope := range Scopes() {
 		all := slices.Contains(scopes, scope)
 		for _, name := range Of(scope) {
-			wanted := request.wants(name)
-			if !all && !wanted {
-				continue
-			}
-			if above := leader(name); above != "" && (all || request.wants(above)) {
+			if !slices.Contains(requested, name) || slices.Contains(requested, leader(name)) {
 				continue
 			}
 			one := Shown{Name: name, Essential: request.essential(name)}

@@ -39,6 +39,8 @@ type Request struct {
 	ACRs         []string `json:"a,omitempty"`
 	EssentialACR bool     `json:"ae,omitempty"`
 	AuthTime     bool     `json:"t,omitempty"`
+	// Only are the claims that the client is registered for; none means all.
+	Only []string `json:"o,omitempty"`
 }
 
 // IDTokenNames returns the claims that the client wants in the ID token.
@@ -48,6 +50,11 @@ func (r Request) IDTokenNames() []string {
 		names = append(names, wish.Name)
 	}
 	return names
+}
+
+// permits reports whether the client may ask for the claim at all.
+func (r Request) permits(name string) bool {
+	return len(r.Only) == 0 || slices.Contains(r.Only, name)
 }
 
 func (r Request) wants(name string) bool {

@@ -43,12 +43,13 @@ type Marks interface {
 	Spend(ctx context.Context, attempt string, marks ...spent.Mark) error
 }
 
-// Credentials knows what the credential issuer issues, by configuration id.
+// Credentials knows what the credential issuer issues.
 type Credentials interface {
-	// OfScope returns the configuration that scope asks for.
-	OfScope(scope string) (configuration string, known bool)
-	// Name returns how pages call a configuration, in the best of locales.
-	Name(configuration string, locales []string) string
+	// IDs returns the configurations that scopes ask for.
+	IDs(scopes []string) []string
+	// Name returns how a configuration is called in the first of languages that
+	// has a name for it.
+	Name(id string, languages ...string) string
 }
 
 // Service carries out the steps.

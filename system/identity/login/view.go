@@ -50,15 +50,15 @@ func (s *Service) credentials(t *transaction.Transaction) []string {
 	if s.Credentials == nil {
 		return nil
 	}
-	configurations := slices.Clone(t.Configurations)
-	for _, scope := range t.Scopes {
-		if id, known := s.Credentials.OfScope(scope); known && !slices.Contains(configurations, id) {
+	configurations := s.Credentials.IDs(t.Scopes)
+	for _, id := range t.Configurations {
+		if !slices.Contains(configurations, id) {
 			configurations = append(configurations, id)
 		}
 	}
 	names := make([]string, 0, len(configurations))
 	for _, id := range configurations {
-		names = append(names, s.Credentials.Name(id, t.Locales))
+		names = append(names, s.Credentials.Name(id, t.Locales...))
 	}
 	return names
 }

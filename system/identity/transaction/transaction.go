@@ -33,6 +33,10 @@ var (
 // (RFC 6265, 6.1).
 const MaxSealed = 3900
 
+// sessionRoom is kept free for who logs in: a request that is taken must not
+// turn out to be too large in the middle of the login.
+const sessionRoom = 600
+
 // PushedLife is how long a pushed request may begin logins (RFC 9126, 2.2).
 const PushedLife = 90 * time.Second
 
@@ -139,7 +143,11 @@ func (s *Sealer) Seal(t *Transaction) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("seal login transaction: %w", err)
 	}
-	if len(sealed) > MaxSealed {
+	limit := MaxSealed
+	if t.Session == nil {
+		limit -= sessionRoom
+	}
+	if len(sealed) > limit {
 		return "", ErrTooLarge
 	}
 	return sealed, nil
