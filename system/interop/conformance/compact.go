@@ -97,6 +97,20 @@ func publicJWK(key *ecdsa.PrivateKey) (members, error) {
 	return members{"kty": "EC", "crv": "P-256", "x": encode(point[1:33]), "y": encode(point[33:])}, nil
 }
 
+// privateJWK returns key as JWK members, the private one included.
+func privateJWK(key *ecdsa.PrivateKey) (members, error) {
+	jwk, err := publicJWK(key)
+	if err != nil {
+		return nil, err
+	}
+	scalar, err := key.Bytes()
+	if err != nil {
+		return nil, fmt.Errorf("encode private key: %w", err)
+	}
+	jwk["d"] = base64.RawURLEncoding.EncodeToString(scalar)
+	return jwk, nil
+}
+
 // thumbprint is the SHA-256 thumbprint of a JWK of publicJWK (RFC 7638).
 func thumbprint(jwk members) string {
 	text := fmt.Sprintf(`{"crv":%q,"kty":%q,"x":%q,"y":%q}`, jwk["crv"], jwk["kty"], jwk["x"], jwk["y"])

@@ -56,7 +56,7 @@ func newPeer(t *testing.T) *Target {
 	target := &Target{Claims: map[string][]string{
 		"profile": {"name"}, "email": {"email"}, "address": {"address"}, "phone": {"phone_number"},
 	}}
-	profiled := func(c *peer.Client) { c.RequirePAR, c.RequireDPoP = true, true }
+	profiled := func(c *peer.Client) { c.RequirePAR, c.RequireDPoP, c.AuthAlgorithm = true, true, "ES256" }
 	config := peer.Config{Persons: map[string]peer.Person{}}
 	for id, one := range map[string]struct {
 		client *Client

@@ -29,6 +29,7 @@ type Client struct {
 	ResponseTypes    []string           `json:"response_types"`
 	Keys             jose.JSONWebKeySet `json:"jwks"`
 	IDTokenAlgorithm string             `json:"id_token_signed_response_alg,omitempty"`
+	AuthAlgorithm    string             `json:"token_endpoint_auth_signing_alg,omitempty"`
 	UserinfoAlg      string             `json:"userinfo_signed_response_alg,omitempty"`
 	RequirePAR       bool               `json:"require_pushed_authorization_requests,omitempty"`
 	RequireDPoP      bool               `json:"dpop_bound_access_tokens,omitempty"`

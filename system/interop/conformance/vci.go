@@ -1,4 +1,3 @@
 package conformance
 
-func profileModules() []Module    { return nil }
 func credentialModules() []Module { return nil }
