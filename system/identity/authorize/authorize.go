@@ -42,7 +42,7 @@ type Endpoint struct {
 // ServeHTTP implements http.Handler.
 func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
-	values, err := parameters(w, r)
+	values, err := Parameters(w, r)
 	if err != nil {
 		e.page(w, r, values, err)
 		return
@@ -64,8 +64,9 @@ func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	redirect(w, begun.Location)
 }
 
-// parameters returns those of a GET or a POST (OpenID Connect Core, 3.1.2.1).
-func parameters(w http.ResponseWriter, r *http.Request) (url.Values, error) {
+// Parameters returns those of a GET or a POST (OpenID Connect Core, 3.1.2.1), or
+// a verdict.
+func Parameters(w http.ResponseWriter, r *http.Request) (url.Values, error) {
 	if r.Method == http.MethodPost {
 		r.Body = http.MaxBytesReader(w, r.Body, maxRequest)
 		if err := r.ParseForm(); err != nil {

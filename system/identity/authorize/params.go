@@ -55,11 +55,11 @@ func isChallenge(text string) bool {
 	return err == nil && len(raw) == sha256.Size
 }
 
-// wellFormed refuses parameters given more than once (RFC 6749, 3.1), too long
+// WellFormed refuses parameters given more than once (RFC 6749, 3.1), too long
 // ones, and those with characters that no parameter has: they could mean one
 // thing here and another to a store or a log. All of names are looked at, none
 // meaning every parameter.
-func wellFormed(values url.Values, names ...string) error {
+func WellFormed(values url.Values, names ...string) error {
 	if len(values) > maxParams {
 		return oautherr.New(oautherr.InvalidRequest, "there are more than %d parameters", maxParams)
 	}
@@ -107,7 +107,7 @@ func isText(value string, json bool) bool {
 // to be good, and returns it as a transaction that has not started. Verdicts
 // are those of RFC 6749, 4.1.2.1, and OpenID Connect Core, 3.1.2.6.
 func Parse(values url.Values, client *clients.Client, rules Rules) (*transaction.Transaction, error) {
-	if err := wellFormed(values); err != nil {
+	if err := WellFormed(values); err != nil {
 		return nil, err
 	}
 	if err := supported(values, client); err != nil {

@@ -30,7 +30,7 @@ type received struct {
 // be good, nothing may be sent there (RFC 6749, 4.1.2.1), so every error of it
 // is for the person.
 func (s *Service) receive(ctx context.Context, values url.Values) (*received, error) {
-	if err := wellFormed(values, "client_id", "redirect_uri", "request_uri"); err != nil {
+	if err := WellFormed(values, "client_id", "redirect_uri", "request_uri"); err != nil {
 		return nil, err
 	}
 	client, err := s.client(ctx, values.Get("client_id"))

@@ -35,7 +35,7 @@ type Next struct {
 // Problem is the body of an answer that is no success.
 type Problem struct {
 	// Error is one of gone, forged, mismatch, locked, not_authenticated,
-	// unsupported, invalid and unavailable.
+	// unsupported, link_gone, invalid and unavailable.
 	Error string `json:"error"`
 	// Back leads to the client when the transaction is gone; may be empty.
 	Back string `json:"back,omitempty"`
@@ -190,6 +190,7 @@ func problemOf(err error) (name string, status int) {
 		{attempts.ErrLocked, "locked", http.StatusLocked},
 		{ErrNotAuthenticated, "not_authenticated", http.StatusConflict},
 		{ErrUnsupported, "unsupported", http.StatusNotFound},
+		{ErrLinkGone, "link_gone", http.StatusGone},
 		{transaction.ErrTooLarge, "invalid", http.StatusBadRequest},
 		{errInvalid, "invalid", http.StatusBadRequest},
 	} {
@@ -198,6 +199,12 @@ func problemOf(err error) (name string, status int) {
 		}
 	}
 	return "unavailable", http.StatusServiceUnavailable
+}
+
+// endsOrHinders reports whether a problem says something of a login, and not of
+// how the pages were used.
+func endsOrHinders(problem string) bool {
+	return problem != "not_authenticated" && problem != "invalid" && problem != "link_gone"
 }
 
 // Answer writes the result of a step or what err says. t may be nil.
@@ -216,7 +223,7 @@ func (a *API) Answer(w http.ResponseWriter, r *http.Request, t *transaction.Tran
 				problem.Back = t.Back(a.Service.Issuer)
 			}
 		}
-		if status != http.StatusConflict && status != http.StatusBadRequest {
+		if endsOrHinders(problem.Error) {
 			a.Logins.Inc(problem.Error, trace.From(r.Context()))
 		}
 		result = problem

@@ -36,6 +36,9 @@ var (
 	ErrNotAuthenticated = errors.New("nobody has logged in yet")
 	// ErrUnsupported means that this login cannot be done with that factor.
 	ErrUnsupported = errors.New("factor is not offered in this login")
+	// ErrLinkGone means that the link to a wallet is unknown, too old, lost or
+	// used; the login itself goes on.
+	ErrLinkGone = errors.New("link to the wallet is gone")
 )
 
 // Marks spends the mark of a pushed request (spent.Store).
