@@ -1,8 +1,9 @@
-// Package etcd keeps authorization codes in a quorum, where a zone that dies
-// costs a second and not a failover.
+// Package etcd keeps in a quorum of zones what may happen once: marks of what
+// was used, the generation of each family of refresh tokens, revocations, and
+// the key ring. A zone that dies costs an election, about a second.
 //
-// Storing a code and redeeming it are one transaction each. Redeeming writes a
-// mark that names the attempt, so an attempt whose answer was lost can be made
-// again and finds its own mark. Codes share leases by time, so that a code
-// costs one write.
+// Everything is one transaction that depends on what was there before, so it
+// can be repeated at any member, also while an earlier try is still on its way:
+// whichever is applied first changes what the others depend on. Keys end with
+// leases, which are shared by many of them, so that a mark costs one write.
 package etcd
