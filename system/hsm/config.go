@@ -19,19 +19,29 @@ type Config struct {
 	Listen  string   `yaml:"listen"`
 	TLS     wire.TLS `yaml:"tls"`
 	Callers []string `yaml:"callers"`
+	Admins  []string `yaml:"admins"`
 	PKCS11  PKCS11   `yaml:"pkcs11"`
+	Sharing Sharing  `yaml:"sharing"`
 	SoftHSM SoftHSM  `yaml:"softhsm"`
 }
 
-// PKCS11 says where the key is.
+// PKCS11 says where the keys are.
 type PKCS11 struct {
 	Module             conf.File     `yaml:"module"`
 	TokenLabel         string        `yaml:"token_label"`
-	KeyLabel           string        `yaml:"key_label"`
 	PIN                conf.File     `yaml:"pin_file"`
 	SecurityOfficerPIN conf.File     `yaml:"so_pin_file"`
 	Sessions           int           `yaml:"sessions"`
 	OperationTimeout   conf.Duration `yaml:"operation_timeout"`
+	RSABits            int           `yaml:"rsa_bits"`
+}
+
+// Sharing says which nodes share keys.
+type Sharing struct {
+	// Own is where Init writes the public keys of this node.
+	Own conf.Path `yaml:"own_file"`
+	// Approved has the public keys of all nodes, this one's too.
+	Approved conf.Path `yaml:"approved_file"`
 }
 
 // SoftHSM is the folder of a software token; empty for other modules.
@@ -58,7 +68,8 @@ func (c *Config) validate() error {
 	}
 	for key, value := range map[string]string{
 		"zone": c.Zone, "listen": c.Listen, "pkcs11.module": string(c.PKCS11.Module),
-		"pkcs11.token_label": c.PKCS11.TokenLabel, "pkcs11.key_label": c.PKCS11.KeyLabel, "pkcs11.pin_file": string(c.PKCS11.PIN),
+		"pkcs11.token_label": c.PKCS11.TokenLabel, "pkcs11.pin_file": string(c.PKCS11.PIN),
+		"sharing.own_file": string(c.Sharing.Own), "sharing.approved_file": string(c.Sharing.Approved),
 	} {
 		if value == "" {
 			problems = append(problems, fmt.Errorf("key %q: missing", key))
@@ -66,6 +77,12 @@ func (c *Config) validate() error {
 	}
 	if len(c.Callers) == 0 {
 		problems = append(problems, errors.New(`key "callers": name who may sign`))
+	}
+	if len(c.Admins) == 0 {
+		problems = append(problems, errors.New(`key "admins": name who may make and remove keys`))
+	}
+	if bits := c.PKCS11.RSABits; bits != 0 && bits != 2048 && bits != 3072 && bits != 4096 {
+		problems = append(problems, errors.New(`key "pkcs11.rsa_bits": must be 2048, 3072 or 4096`))
 	}
 	return errors.Join(problems...)
 }
@@ -76,7 +93,7 @@ func (c *Config) pool() (pkcs11pool.Config, error) {
 		return pkcs11pool.Config{}, fmt.Errorf("read user PIN: %w", err)
 	}
 	return pkcs11pool.Config{
-		Module: string(c.PKCS11.Module), TokenLabel: c.PKCS11.TokenLabel, KeyLabel: c.PKCS11.KeyLabel,
+		Module: string(c.PKCS11.Module), TokenLabel: c.PKCS11.TokenLabel, RSABits: c.PKCS11.RSABits,
 		PIN: pin, Sessions: c.PKCS11.Sessions, Timeout: c.PKCS11.OperationTimeout.Std(),
 	}, nil
 }

@@ -2,17 +2,18 @@ package hsm
 
 import (
 	"context"
-	"crypto/ecdsa"
 	"errors"
 	"fmt"
 	"io"
-	"math/big"
 	"net/http"
+	"os"
+	"runtime"
 	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"tocsin/system/hsm/pkcs11pool"
+	"tocsin/system/hsm/protocol"
 	"tocsin/system/internal/ops"
 	"tocsin/system/internal/trace"
 	"tocsin/system/internal/wire"
@@ -36,10 +37,16 @@ func Run(ctx context.Context, config *Config, out io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
+	approved, err := protocol.LoadApproved(string(config.Sharing.Approved))
+	if err != nil {
+		return errors.Join(err, pool.Close())
+	}
 	registry := ops.NewRegistry()
-	n := &node{token: pool, log: log}
-	board := ops.NewBoard("hsm", log, registry, ops.Check{Dependency: "token", Probe: n.probe})
-	handler := n.handler(config.Callers, board, registry)
+	n := &node{token: pool, approved: approved, workers: runtime.GOMAXPROCS(0), log: log}
+	board := ops.NewBoard("hsm", log, registry,
+		ops.Check{Dependency: "token", Probe: n.probe},
+		ops.Check{Dependency: "custody", Probe: n.custody})
+	handler := n.handler(config, board, registry)
 
 	ctx, stop := context.WithCancel(ctx)
 	var background sync.WaitGroup
@@ -52,18 +59,30 @@ func Run(ctx context.Context, config *Config, out io.Writer) (err error) {
 	return errors.Join(err, pool.Close())
 }
 
-func (n *node) handler(callers []string, board *ops.Board, registry *prometheus.Registry) http.Handler {
+func (n *node) handler(config *Config, board *ops.Board, registry *prometheus.Registry) http.Handler {
 	requests := ops.NewRequests("hsm", n.log, registry)
-	api := http.NewServeMux()
-	api.Handle("POST /v1/sign", requests.Measure("sign", http.HandlerFunc(n.sign)))
-	api.Handle("GET /v1/keys", requests.Measure("keys", http.HandlerFunc(n.keys)))
 	mux := http.NewServeMux()
-	mux.Handle("/v1/", wire.OnlyFrom(callers, api))
+	for pattern, endpoint := range map[string]struct {
+		name    string
+		callers []string
+		handler http.HandlerFunc
+	}{
+		"POST /v1/sign":         {"sign", config.Callers, n.sign},
+		"POST /v1/sign-batch":   {"sign-batch", config.Callers, n.signBatch},
+		"GET /v1/keys":          {"keys", config.Callers, n.keys},
+		"POST /v1/keys":         {"make", config.Admins, n.make},
+		"POST /v1/take":         {"take", config.Admins, n.take},
+		"DELETE /v1/keys/{kid}": {"remove", config.Admins, n.remove},
+		"GET /v1/audit":         {"audit", config.Admins, n.audit},
+	} {
+		mux.Handle(pattern, wire.OnlyFrom(endpoint.callers, requests.Measure(endpoint.name, endpoint.handler)))
+	}
 	mux.Handle("/", board.Handler(ops.Rules{Serving: ops.AllUp, Ready: ops.AllUp}, registry))
 	return mux
 }
 
-// Init creates the token and its key pair; when they exist it changes nothing.
+// Init creates the token with its own key pairs, where they do not exist yet,
+// and writes their public halves for the key ceremony.
 func Init(config *Config, out io.Writer) error {
 	log := trace.NewLogger(out, "hsm-init", config.Zone)
 	if err := config.SoftHSM.prepare(); err != nil {
@@ -80,19 +99,26 @@ func Init(config *Config, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	created, err := pkcs11pool.Create(poolConfig, officer)
+	own, created, err := pkcs11pool.Create(poolConfig, officer)
 	if err != nil {
 		return fmt.Errorf("create token %s: %w", config.PKCS11.TokenLabel, err)
 	}
-	log.Info("token is there", "token", config.PKCS11.TokenLabel, "created", created)
-	return nil
-}
-
-func verify(key *pkcs11pool.PublicKey, digest, signature []byte) bool {
-	if len(signature) != 2*digestSize {
-		return false
+	text, err := own.PEM()
+	if err != nil {
+		return err
 	}
-	r := new(big.Int).SetBytes(signature[:digestSize])
-	s := new(big.Int).SetBytes(signature[digestSize:])
-	return ecdsa.Verify(key.PublicKey, digest, r, s)
+	if err := os.WriteFile(string(config.Sharing.Own), text, 0o644); err != nil {
+		return fmt.Errorf("write public keys of the node: %w", err)
+	}
+	transport, err := protocol.IDOf(own.Transport)
+	if err != nil {
+		return err
+	}
+	attest, err := protocol.IDOf(own.Attest)
+	if err != nil {
+		return err
+	}
+	log.Info("token is there", "token", config.PKCS11.TokenLabel, "created", created,
+		"transport_key", transport.String(), "attestation_key", attest.String())
+	return nil
 }

@@ -1,95 +1,126 @@
 // Package client asks HSM nodes to sign. It prefers the first node and goes on
-// to the next when one does not answer in time; it caches nothing.
+// to the next when one does not answer in time or lacks the key; it holds no
+// keys. What several callers want signed at once travels to a node in one
+// request, because a request costs more than a signature.
 package client
 
 import (
 	"context"
 	"crypto/tls"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
 
+	"tocsin/system/hsm/protocol"
 	"tocsin/system/internal/wire"
 )
 
-// ErrUnavailable means that no node signed; trying again later may help.
-var ErrUnavailable = errors.New("no HSM node signed")
+var (
+	// ErrUnavailable means that no node signed; trying again later may help.
+	ErrUnavailable = errors.New("no HSM node signed")
+	// ErrRefused means that a node answered and will not do it.
+	ErrRefused = errors.New("HSM node refused")
+)
 
-// attemptTimeout bounds one try. A signature takes about a millisecond, so a
-// node that needs this long is as good as gone.
-const attemptTimeout = 600 * time.Millisecond
+const (
+	// attemptTimeout bounds one try. A signature takes about a millisecond, so
+	// a node that needs this long is as good as gone.
+	attemptTimeout = 600 * time.Millisecond
+	// changeTimeout bounds making, taking and removing keys.
+	changeTimeout = 10 * time.Second
+	// restAfterFailure is how long a node that failed is asked only after the
+	// others. Short, because a node that is back should be found at once.
+	restAfterFailure = time.Second
+)
 
 // Client is safe for concurrent use.
 type Client struct {
-	nodes *wire.Nodes
+	nodes []*node
+	// signing and changing differ in how long they wait.
+	signing, changing *wire.Nodes
 }
 
 // New returns a client of the nodes at urls, in order of preference.
 func New(urls []string, config *tls.Config) *Client {
-	accept := func(status int) bool { return status == http.StatusOK }
-	return &Client{nodes: wire.NewNodes(urls, config, attemptTimeout, accept)}
+	every := func(int) bool { return true }
+	client := &Client{
+		signing:  wire.NewNodes(urls, config, attemptTimeout, every),
+		changing: wire.NewNodes(urls, config, changeTimeout, every),
+	}
+	for _, url := range urls {
+		client.nodes = append(client.nodes, newNode(url, client.signing))
+	}
+	return client
 }
 
 // Nodes returns the addresses of all nodes.
-func (c *Client) Nodes() []string { return c.nodes.URLs() }
+func (c *Client) Nodes() []string { return c.signing.URLs() }
 
 // Close ends idle connections.
-func (c *Client) Close() { c.nodes.Close() }
-
-// Keys returns the public keys of the node at address.
-func (c *Client) Keys(ctx context.Context, address string) ([]jose.JSONWebKey, error) {
-	reply, err := c.nodes.DoAt(ctx, address, wire.Request{Method: http.MethodGet, Path: "/v1/keys"})
-	if err != nil {
-		return nil, fmt.Errorf("%w: read keys: %w", ErrUnavailable, err)
-	}
-	var set jose.JSONWebKeySet
-	if err := json.Unmarshal(reply.Body, &set); err != nil {
-		return nil, fmt.Errorf("read keys of %s: %w", address, err)
-	}
-	return set.Keys, nil
+func (c *Client) Close() {
+	c.signing.Close()
+	c.changing.Close()
 }
 
-// Order is what to sign: which key of a node, and the digest for that key. The
-// digest may depend on the key, because a JWS names its key in what is signed.
-type Order struct {
-	KeyID  string
-	Digest [32]byte
-}
-
-// Sign has the first node that can carry out the order for it. It returns the
-// raw signature (r and s, 32 bytes each) and the node's address.
-func (c *Client) Sign(ctx context.Context, orderFor func(node string) (Order, bool)) (signature []byte, node string, err error) {
-	reply, err := c.nodes.DoEach(ctx, func(node string) (wire.Request, bool) {
-		order, possible := orderFor(node)
-		return signRequest(order), possible
-	})
-	if err != nil {
-		return nil, "", fmt.Errorf("%w: %w", ErrUnavailable, err)
+// Sign returns the signature of the first node that makes it, as in a JWS.
+func (c *Client) Sign(ctx context.Context, order protocol.Order) ([]byte, error) {
+	problems := []error{ErrUnavailable}
+	for _, node := range c.preferred(order.Key, time.Now()) {
+		signature, err := node.sign(ctx, order)
+		if err == nil {
+			return signature, nil
+		}
+		problems = append(problems, err)
+		if ctx.Err() != nil {
+			break
+		}
 	}
-	if len(reply.Body) != 64 {
-		return nil, "", fmt.Errorf("%w: %s sent a signature of %d bytes", ErrUnavailable, reply.Node, len(reply.Body))
-	}
-	return reply.Body, reply.Node, nil
+	return nil, errors.Join(problems...)
 }
 
 // SignAt is Sign at one node only, to learn whether that one works.
-func (c *Client) SignAt(ctx context.Context, address string, order Order) ([]byte, error) {
-	reply, err := c.nodes.DoAt(ctx, address, signRequest(order))
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrUnavailable, err)
+func (c *Client) SignAt(ctx context.Context, address string, order protocol.Order) ([]byte, error) {
+	for _, node := range c.nodes {
+		if node.url != address {
+			continue
+		}
+		signature, err := node.sign(ctx, order)
+		if err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrUnavailable, err)
+		}
+		return signature, nil
 	}
-	return reply.Body, nil
+	return nil, fmt.Errorf("%w: %s is not a node", ErrUnavailable, address)
 }
 
-func signRequest(order Order) wire.Request {
-	return wire.Request{
-		Method: http.MethodPost,
-		Path:   "/v1/sign?kid=" + url.QueryEscape(order.KeyID),
-		Body:   order.Digest[:],
+// preferred returns the nodes in the order to ask them: those that just failed,
+// or just did not have the key, after the others.
+func (c *Client) preferred(key protocol.ID, now time.Time) []*node {
+	order := make([]*node, 0, len(c.nodes))
+	for _, wanted := range []bool{false, true} {
+		for _, node := range c.nodes {
+			if node.rests(key, now) == wanted {
+				order = append(order, node)
+			}
+		}
 	}
+	return order
+}
+
+// Keys returns the public signing keys of the node at address.
+func (c *Client) Keys(ctx context.Context, address string) ([]jose.JSONWebKey, error) {
+	var set jose.JSONWebKeySet
+	err := ask(ctx, c.signing, address, wire.Request{Method: http.MethodGet, Path: "/v1/keys"}, http.StatusOK, &set)
+	if err != nil {
+		return nil, fmt.Errorf("read keys: %w", err)
+	}
+	for _, key := range set.Keys {
+		if err := protocol.CheckJWK(key); err != nil {
+			return nil, fmt.Errorf("read keys of %s: %w", address, err)
+		}
+	}
+	return set.Keys, nil
 }

@@ -41,25 +41,25 @@ func TestSealedKeyIsTakenByItsRecipientOnly(t *testing.T) {
 			}
 			key := pkcs11pool.Key{ID: id, Label: string(algorithm), Public: sealed.Public}
 			signAndVerify(t, here, key)
-			kek := sealed.Copies[0].Key
-			for name, mangle := range map[string]func(kek, wrapped []byte){
-				"a key-encryption key that was changed": func(kek, _ []byte) { kek[7] ^= 1 },
-				"a private key that was changed":        func(_, wrapped []byte) { wrapped[9] ^= 1 },
+			bundle := bundled(t, algorithm, sealed)
+			for name, mangle := range map[string]func(*protocol.Bundle){
+				"a key-encryption key that was changed": func(b *protocol.Bundle) { b.Copies[0].Key[7] ^= 1 },
+				"a private key that was changed":        func(b *protocol.Bundle) { b.Wrapped[9] ^= 1 },
 			} {
-				badKEK, badWrapped := slices.Clone(kek), slices.Clone(sealed.Wrapped)
-				mangle(badKEK, badWrapped)
-				if err := there.Take(context.Background(), algorithm, sealed.Public, badKEK, badWrapped); err == nil {
+				mangled := bundled(t, algorithm, sealed)
+				mangle(mangled)
+				if err := there.Take(context.Background(), mangled); err == nil {
 					t.Errorf("%s is taken", name)
 				}
 			}
 			if err := here.Remove(context.Background(), id); err != nil {
 				t.Fatal(err)
 			}
-			if err := here.Take(context.Background(), algorithm, sealed.Public, kek, sealed.Wrapped); err == nil {
-				t.Error("a token takes what is sealed for another")
+			if err := here.Take(context.Background(), bundle); !errors.Is(err, pkcs11pool.ErrNotForUs) {
+				t.Errorf("a token takes what is sealed for another: %v", err)
 			}
 			for range 2 { // the second time changes nothing
-				if err := there.Take(context.Background(), algorithm, sealed.Public, kek, sealed.Wrapped); err != nil {
+				if err := there.Take(context.Background(), bundle); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -79,7 +79,9 @@ func TestKeyUnderAnotherNameIsNotTaken(t *testing.T) {
 	here := open(t, config())
 	recipients := []*rsa.PublicKey{node.Transport}
 	one, two := generated(t, here, recipients), generated(t, here, recipients)
-	if err := there.Take(context.Background(), jose.ES256, one.Public, two.Copies[0].Key, two.Wrapped); err == nil {
+	mixed := bundled(t, jose.ES256, two)
+	mixed.Public = bundled(t, jose.ES256, one).Public
+	if err := there.Take(context.Background(), mixed); err == nil {
 		t.Fatal("taken")
 	}
 	id, err := protocol.IDOf(one.Public)
@@ -95,6 +97,20 @@ func TestKeyUnderAnotherNameIsNotTaken(t *testing.T) {
 			t.Errorf("%s stayed, wanted as %x", custody.ID, id)
 		}
 	}
+}
+
+// bundled is a copy of what travels.
+func bundled(t *testing.T, algorithm jose.SignatureAlgorithm, sealed *pkcs11pool.Sealed) *protocol.Bundle {
+	t.Helper()
+	public, err := protocol.JWK(algorithm, sealed.Public)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bundle := &protocol.Bundle{Public: public, Wrapped: slices.Clone(sealed.Wrapped)}
+	for _, c := range sealed.Copies {
+		bundle.Copies = append(bundle.Copies, protocol.Copy{Recipient: c.Recipient, Key: slices.Clone(c.Key)})
+	}
+	return bundle
 }
 
 // generated makes a sealed key, which its maker keeps only for the test.
@@ -216,6 +232,10 @@ func rawSession(t testing.TB, raw *pkcs11.Ctx) pkcs11.SessionHandle {
 		}
 		session, err := raw.OpenSession(slot, pkcs11.CKF_SERIAL_SESSION|pkcs11.CKF_RW_SESSION)
 		if err != nil {
+			t.Fatal(err)
+		}
+		err = raw.Login(session, pkcs11.CKU_USER, config().PIN)
+		if err != nil && !errors.Is(err, pkcs11.Error(pkcs11.CKR_USER_ALREADY_LOGGED_IN)) {
 			t.Fatal(err)
 		}
 		return session

@@ -34,7 +34,7 @@ func (p *Pool) do(ctx context.Context, operation func(*session) error) error {
 
 // changeTimeout bounds what makes or removes objects. An RSA pair takes
 // seconds when luck is bad.
-const changeTimeout = 20 * time.Second
+const changeTimeout = 9 * time.Second
 
 // change runs operation on a session that may write, one operation at a time.
 // It does not repeat what failed: whoever asked will.

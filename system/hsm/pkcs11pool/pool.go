@@ -20,6 +20,8 @@ var (
 	ErrUnavailable = errors.New("token is unavailable")
 	// ErrNoKey means that the token has no such key for that algorithm.
 	ErrNoKey = errors.New("token has no such key")
+	// ErrNotForUs means that a sealed key cannot be opened by this token.
+	ErrNotForUs = errors.New("key is not sealed for this token")
 )
 
 // Config says which token to sign with.

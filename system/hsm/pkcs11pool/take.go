@@ -13,17 +13,15 @@ import (
 	"tocsin/system/hsm/protocol"
 )
 
-// Take keeps a signing key that another token made and sealed. kek is the
-// key-encryption key, wrapped for this token. It changes nothing when the key
-// is there.
-func (p *Pool) Take(ctx context.Context, algorithm jose.SignatureAlgorithm, public crypto.PublicKey, kek, wrapped []byte) error {
-	if len(kek) == 0 || len(wrapped) == 0 {
-		return errors.New("take key: nothing is wrapped")
-	}
-	id, err := protocol.IDOf(public)
+// Take keeps a signing key that another token made and sealed. It fails with
+// ErrNotForUs when it was not sealed for this one, and changes nothing when the
+// key is there. Whether the bundle is to be trusted is for the caller to check.
+func (p *Pool) Take(ctx context.Context, bundle *protocol.Bundle) error {
+	id, err := protocol.IDOf(bundle.Public.Key)
 	if err != nil {
 		return err
 	}
+	var foreign error
 	err = p.change(ctx, func(s *session) error {
 		keys, err := readKeys(p.library.ctx, s.handle)
 		if err != nil {
@@ -32,15 +30,19 @@ func (p *Pool) Take(ctx context.Context, algorithm jose.SignatureAlgorithm, publ
 		if _, there := keys[id]; there {
 			return nil
 		}
-		return take(p.library.ctx, s.handle, keys, algorithm, public, kek, wrapped)
+		err = take(p.library.ctx, s.handle, keys, bundle)
+		if errors.Is(err, ErrNotForUs) {
+			foreign, err = err, nil
+		}
+		return err
 	})
-	if err != nil {
+	if err := errors.Join(err, foreign); err != nil {
 		return fmt.Errorf("take key %s: %w", id, err)
 	}
 	return nil
 }
 
-func take(ctx *pkcs11.Ctx, handle pkcs11.SessionHandle, keys map[protocol.ID]Key, algorithm jose.SignatureAlgorithm, public crypto.PublicKey, kek, wrapped []byte) error {
+func take(ctx *pkcs11.Ctx, handle pkcs11.SessionHandle, keys map[protocol.ID]Key, bundle *protocol.Bundle) error {
 	node, missing := nodeOf(keys)
 	if len(missing) > 0 {
 		return fmt.Errorf("%w: the token's own %v", ErrNoKey, missing)
@@ -48,6 +50,10 @@ func take(ctx *pkcs11.Ctx, handle pkcs11.SessionHandle, keys map[protocol.ID]Key
 	own, err := protocol.IDOf(node.Transport)
 	if err != nil {
 		return err
+	}
+	kek, sealed := bundle.CopyFor(own.String())
+	if !sealed || len(kek) == 0 || !bundle.Travels() {
+		return ErrNotForUs
 	}
 	transport, err := findByID(ctx, handle, pkcs11.CKO_PRIVATE_KEY, own)
 	if err != nil {
@@ -63,7 +69,7 @@ func take(ctx *pkcs11.Ctx, handle pkcs11.SessionHandle, keys map[protocol.ID]Key
 	if err != nil {
 		return fmt.Errorf("C_UnwrapKey with the transport key: %w", err)
 	}
-	if err := keep(ctx, handle, algorithm, public, opened, wrapped); err != nil {
+	if err := keep(ctx, handle, jose.SignatureAlgorithm(bundle.Public.Algorithm), bundle.Public.Key, opened, bundle.Wrapped); err != nil {
 		return err
 	}
 	if err := ctx.DestroyObject(handle, opened); err != nil {

@@ -38,7 +38,8 @@ type Answer struct {
 const (
 	// MaxOrders in one request keeps a batch below 10 ms of ECDSA.
 	MaxOrders = 64
-	orderSize = 1 + 2*sha256.Size
+	// OrderSize is that of an encoded order.
+	OrderSize = 1 + 2*sha256.Size
 	// maxSignature is that of the longest RSA key.
 	maxSignature = maximumRSA / 8
 	answerHead   = 3
@@ -68,14 +69,14 @@ func AppendOrder(buffer []byte, order Order) []byte {
 
 // ParseOrders decodes what AppendOrder encoded, 1 to MaxOrders times.
 func ParseOrders(body []byte) ([]Order, error) {
-	count := len(body) / orderSize
-	if count == 0 || count > MaxOrders || len(body)%orderSize != 0 {
+	count := len(body) / OrderSize
+	if count == 0 || count > MaxOrders || len(body)%OrderSize != 0 {
 		return nil, fmt.Errorf("%w: %d bytes are not 1 to %d orders", ErrMalformed, len(body), MaxOrders)
 	}
 	algorithms := Algorithms()
 	orders := make([]Order, count)
 	for i := range orders {
-		raw := body[i*orderSize : (i+1)*orderSize]
+		raw := body[i*OrderSize : (i+1)*OrderSize]
 		if raw[0] == 0 || int(raw[0]) > len(algorithms) {
 			return nil, fmt.Errorf("%w: order %d has algorithm %d", ErrMalformed, i, raw[0])
 		}
