@@ -10,6 +10,10 @@ export const consentPage = () => page('Consent', `
 <button type="submit" name="decision" value="allow">Allow</button>
 <button type="submit" name="decision" value="deny">Deny</button>`);
 
+// form is made by oidc-provider; only its button is missing.
+export const logoutPage = (form) => `<!doctype html><html lang="en"><title>Log out</title>
+${form.replace('</form>', '<button type="submit" name="logout" value="yes">Log out</button></form>')}</html>`;
+
 const longest = 16 * 1024;
 
 export async function readForm(request) {

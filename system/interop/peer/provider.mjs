@@ -6,7 +6,7 @@ import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { Provider } from 'oidc-provider';
-import { consentPage, loginPage, readForm } from './pages.mjs';
+import { consentPage, loginPage, logoutPage, readForm } from './pages.mjs';
 
 const config = JSON.parse(readFileSync(process.argv[2], 'utf8'));
 
@@ -70,7 +70,7 @@ const options = {
     pushedAuthorizationRequests: { enabled: true },
     resourceIndicators: jwtAccessTokens(config.resource),
     revocation: { enabled: true },
-    rpInitiatedLogout: { enabled: true },
+    rpInitiatedLogout: { enabled: true, logoutSource: (ctx, form) => { ctx.body = logoutPage(form); } },
   },
   interactions: { url: (_ctx, interaction) => `/interaction/${interaction.uid}` },
   findAccount: (_ctx, id) => ({ accountId: id, claims: () => ({ sub: id, ...config.persons[id]?.claims }) }),
