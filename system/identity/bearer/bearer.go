@@ -1,80 +1,126 @@
 // Package bearer takes access tokens at the provider's own resources (RFC 6750,
-// RFC 9068). It verifies them without asking any store.
+// RFC 9068, RFC 9449). It verifies them without asking any store; only that a
+// proof of possession is used once goes through the quorum.
 package bearer
 
 import (
+	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"slices"
 	"strings"
 	"time"
 
+	"tocsin/system/identity/dpop"
 	"tocsin/system/identity/jws"
 	"tocsin/system/identity/oautherr"
+	"tocsin/system/identity/spent"
 	"tocsin/system/identity/token"
 )
 
 // skew is how far the clocks of two zones may be apart.
 const skew = 5 * time.Second
 
-// Guard checks access tokens.
-type Guard struct {
-	Verifier *jws.Verifier
-	Issuer   string
-	Now      func() time.Time
+// Verifier checks tokens of this provider; jws.ErrInvalid is a verdict.
+type Verifier interface {
+	Verify(token, typ string, claims any) error
 }
 
-// Check returns the claims of the request's access token if it has scope.
+// Revocations knows what was ended before its time, without asking anybody.
+type Revocations interface {
+	Revoked(ids ...string) bool
+}
+
+// Once makes an effect happen once (token.Ledger).
+type Once interface {
+	Once(ctx context.Context, attempt string, marks []spent.Mark, effect func() error) error
+}
+
+// Guard checks access tokens.
+type Guard struct {
+	Verifier    Verifier
+	Proofs      *dpop.Checker
+	Ledger      Once
+	Revocations Revocations
+	Issuer      string
+	Now         func() time.Time
+}
+
+// Offer hands out a nonce with the answer to a request that has a proof. It has
+// to be called before the answer is begun.
+func (g *Guard) Offer(w http.ResponseWriter, r *http.Request) { g.Proofs.Offer(w, r) }
+
+// Check returns the claims of the request's access token if it has scope; any
+// token will do when scope is empty. A verdict is an *oautherr.Error for Refuse.
 func (g *Guard) Check(r *http.Request, scope string) (*token.AccessClaims, error) {
-	text, err := extract(r)
+	given, err := extract(r)
 	if err != nil {
 		return nil, err
 	}
+	claims, err := g.verify(given.text)
+	if err != nil {
+		return nil, err
+	}
+	proof, err := g.prove(r, given, claims)
+	if err != nil {
+		return nil, err
+	}
+	if scope != "" && !slices.Contains(strings.Fields(claims.Scope), scope) {
+		return nil, oautherr.New(oautherr.InsufficientScope, "scope %s is needed", scope)
+	}
+	if proof == nil {
+		return claims, nil
+	}
+	err = g.Ledger.Once(r.Context(), rand.Text(), []spent.Mark{proof.Mark}, func() error { return nil })
+	if err != nil {
+		return nil, fmt.Errorf("mark proof as used: %w", err)
+	}
+	return claims, nil
+}
+
+func (g *Guard) verify(text string) (*token.AccessClaims, error) {
 	claims := &token.AccessClaims{}
-	err = g.Verifier.Verify(text, token.AccessType, claims)
+	err := g.Verifier.Verify(text, token.AccessType, claims)
 	if errors.Is(err, jws.ErrInvalid) {
 		return nil, oautherr.New(oautherr.InvalidToken, "the access token is not valid here")
 	}
 	if err != nil {
 		return nil, fmt.Errorf("check access token: %w", err)
 	}
-	now := g.Now()
 	switch {
 	case claims.Issuer != g.Issuer || claims.Audience != g.Issuer:
 		return nil, oautherr.New(oautherr.InvalidToken, "the access token is not for this provider")
-	case now.After(time.Unix(claims.Expires, 0).Add(skew)):
+	case g.Now().After(time.Unix(claims.Expires, 0).Add(skew)):
 		return nil, oautherr.New(oautherr.InvalidToken, "the access token has expired")
-	case !slices.Contains(strings.Fields(claims.Scope), scope):
-		return nil, oautherr.New(oautherr.InsufficientScope, "scope %s is needed", scope)
+	case g.Revocations.Revoked(claims.ID, claims.Family, claims.SessionID):
+		return nil, oautherr.New(oautherr.InvalidToken, "the access token was revoked")
 	}
 	return claims, nil
 }
 
-// extract reads the token from the header or, in a form post, from the body
-// (RFC 6750, 2.1 and 2.2); never from the address, which ends up in logs.
-func extract(r *http.Request) (string, error) {
-	if header := r.Header.Get("Authorization"); header != "" {
-		scheme, text, found := strings.Cut(header, " ")
-		if !found || !strings.EqualFold(scheme, "Bearer") {
-			return "", oautherr.New(oautherr.InvalidToken, "authorization must be a bearer token")
-		}
-		return strings.TrimSpace(text), nil
+// prove checks that whoever sent a bound token holds its key (RFC 9449, 7).
+func (g *Guard) prove(r *http.Request, given *credentials, claims *token.AccessClaims) (*dpop.Proof, error) {
+	bound := claims.Thumbprint()
+	if bound == "" && given.scheme == schemeBearer {
+		return nil, nil
 	}
-	if r.Method == http.MethodPost {
-		form, err := token.Form(r)
-		if err == nil && form.Get("access_token") != "" {
-			return form.Get("access_token"), nil
-		}
+	if bound == "" {
+		return nil, oautherr.New(oautherr.InvalidToken, "the access token is not bound to a key: use the scheme Bearer")
 	}
-	return "", oautherr.New(oautherr.InvalidToken, "an access token is needed")
-}
-
-// Refuse answers with err; verdicts get the challenge of RFC 6750, 3.
-func Refuse(w http.ResponseWriter, r *http.Request, log *slog.Logger, err error) {
-	if verdict := oautherr.Verdict(err); verdict != nil && verdict.Kind != oautherr.NotFound {
-		w.Header().Set("WWW-Authenticate", fmt.Sprintf("Bearer error=%q, error_description=%q", verdict.Kind, verdict.Description))
+	if given.scheme == schemeBearer { // RFC 9449, 7.2: no downgrade
+		return nil, oautherr.New(oautherr.InvalidToken, "the access token is bound to a key: use the scheme DPoP")
 	}
-	oautherr.WriteJSON(w, r, log, err)
+	proof, err := g.Proofs.Check(r, given.text)
+	if err != nil {
+		return nil, err
+	}
+	if proof == nil {
+		return nil, oautherr.New(oautherr.InvalidDPoPProof, "a DPoP proof is needed")
+	}
+	if proof.Thumbprint != bound {
+		return nil, oautherr.New(oautherr.InvalidToken, "the access token is bound to another key")
+	}
+	return proof, nil
 }

@@ -25,7 +25,7 @@ func Form(r *http.Request) (url.Values, error) {
 	if r.PostForm != nil {
 		return r.PostForm, nil
 	}
-	if !isForm(r.Header.Get("Content-Type")) {
+	if !IsForm(r) {
 		return nil, oautherr.New(oautherr.InvalidRequest, "the body must be "+formType)
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, maxForm))
@@ -52,7 +52,9 @@ func Form(r *http.Request) (url.Values, error) {
 	return form, nil
 }
 
-func isForm(contentType string) bool {
+// IsForm reports whether the body of r is a form.
+func IsForm(r *http.Request) bool {
+	contentType := r.Header.Get("Content-Type")
 	if contentType == formType {
 		return true
 	}

@@ -1,0 +1,82 @@
+package tokentest
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/rsa"
+	"encoding/json"
+	"fmt"
+	"testing"
+
+	"github.com/go-jose/go-jose/v4"
+)
+
+// Keys are the token keys of a provider, kept in this process.
+type Keys struct {
+	// Invalid is what Verify fails with.
+	Invalid error
+	// Away makes them unable to sign.
+	Away error
+
+	es256 *Key
+	rsa   *Key
+	kids  map[string]*Key
+}
+
+// NewKeys returns fresh keys; invalid is the verdict of Verify.
+func NewKeys(t testing.TB, invalid error) *Keys {
+	t.Helper()
+	keys := &Keys{Invalid: invalid, es256: NewKey(t, "ES256"), rsa: NewKey(t, "PS256")}
+	keys.kids = map[string]*Key{"es256": keys.es256, "rsa": keys.rsa}
+	return keys
+}
+
+// Sign implements token.Signer.
+func (k *Keys) Sign(_ context.Context, alg jose.SignatureAlgorithm, typ string, claims any) (string, error) {
+	if k.Away != nil {
+		return "", k.Away
+	}
+	key, kid := any(k.es256.Private), "es256"
+	if alg != jose.ES256 {
+		key, kid = k.rsa.Private.(*rsa.PrivateKey), "rsa"
+	}
+	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: alg, Key: key},
+		(&jose.SignerOptions{}).WithType(jose.ContentType(typ)).WithHeader("kid", kid))
+	if err != nil {
+		return "", err
+	}
+	payload, err := json.Marshal(claims)
+	if err != nil {
+		return "", err
+	}
+	signed, err := signer.Sign(payload)
+	if err != nil {
+		return "", err
+	}
+	return signed.CompactSerialize()
+}
+
+// Verify checks a token that Sign made.
+func (k *Keys) Verify(token, typ string, claims any) error {
+	signed, err := jose.ParseSignedCompact(token, []jose.SignatureAlgorithm{jose.ES256, jose.PS256, jose.RS256})
+	if err != nil {
+		return fmt.Errorf("%w: %w", k.Invalid, err)
+	}
+	header := signed.Signatures[0].Protected
+	key, known := k.kids[header.KeyID]
+	if !known || header.ExtraHeaders[jose.HeaderType] != typ {
+		return k.Invalid
+	}
+	payload, err := signed.Verify(key.Private.Public())
+	if err != nil {
+		return fmt.Errorf("%w: %w", k.Invalid, err)
+	}
+	return json.Unmarshal(payload, claims)
+}
+
+// Pepper is a secret for tests.
+func Pepper() []byte {
+	pepper := make([]byte, 32)
+	rand.Read(pepper)
+	return pepper
+}
