@@ -134,3 +134,13 @@ func (n *node) audit(w http.ResponseWriter, r *http.Request) {
 	}
 	n.writeJSON(w, r, http.StatusOK, found)
 }
+
+// drill answers POST /v1/drill.
+func (n *node) drill(w http.ResponseWriter, r *http.Request) {
+	if err := n.token.Drill(); err != nil {
+		n.refuseFor(w, r, err)
+		return
+	}
+	n.log.InfoContext(r.Context(), "drill: closed all sessions")
+	w.WriteHeader(http.StatusNoContent)
+}

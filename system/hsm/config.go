@@ -23,6 +23,7 @@ type Config struct {
 	PKCS11  PKCS11   `yaml:"pkcs11"`
 	Sharing Sharing  `yaml:"sharing"`
 	SoftHSM SoftHSM  `yaml:"softhsm"`
+	Drills  bool     `yaml:"drills"`
 }
 
 // PKCS11 says where the keys are.

@@ -25,6 +25,7 @@ type Token interface {
 	Take(ctx context.Context, bundle *protocol.Bundle) error
 	Remove(ctx context.Context, id protocol.ID) error
 	Audit(ctx context.Context) ([]pkcs11pool.Custody, error)
+	Drill() error
 }
 
 // digestSize is that of SHA-256, the hash of all algorithms.

@@ -61,12 +61,12 @@ func Run(ctx context.Context, config *Config, out io.Writer) (err error) {
 
 func (n *node) handler(config *Config, board *ops.Board, registry *prometheus.Registry) http.Handler {
 	requests := ops.NewRequests("hsm", n.log, registry)
-	mux := http.NewServeMux()
-	for pattern, endpoint := range map[string]struct {
+	type endpoint struct {
 		name    string
 		callers []string
 		handler http.HandlerFunc
-	}{
+	}
+	endpoints := map[string]endpoint{
 		"POST /v1/sign":         {"sign", config.Callers, n.sign},
 		"POST /v1/sign-batch":   {"sign-batch", config.Callers, n.signBatch},
 		"GET /v1/keys":          {"keys", config.Callers, n.keys},
@@ -74,7 +74,12 @@ func (n *node) handler(config *Config, board *ops.Board, registry *prometheus.Re
 		"POST /v1/take":         {"take", config.Admins, n.take},
 		"DELETE /v1/keys/{kid}": {"remove", config.Admins, n.remove},
 		"GET /v1/audit":         {"audit", config.Admins, n.audit},
-	} {
+	}
+	if config.Drills {
+		endpoints["POST /v1/drill"] = endpoint{"drill", config.Admins, n.drill}
+	}
+	mux := http.NewServeMux()
+	for pattern, endpoint := range endpoints {
 		mux.Handle(pattern, wire.OnlyFrom(endpoint.callers, requests.Measure(endpoint.name, endpoint.handler)))
 	}
 	mux.Handle("/", board.Handler(ops.Rules{Serving: ops.AllUp, Ready: ops.AllUp}, registry))

@@ -103,6 +103,24 @@ func (l *library) slot(label string) (uint, error) {
 	return 0, fmt.Errorf("no token has the label %q", label)
 }
 
+// sever closes all sessions of the token while no call is inside: some
+// libraries do not survive it otherwise.
+func (l *library) sever(label string) error {
+	l.lock.Lock()
+	defer l.lock.Unlock()
+	if !l.started {
+		return nil
+	}
+	slot, err := l.slot(label)
+	if err != nil {
+		return err
+	}
+	if err := l.ctx.CloseAllSessions(slot); err != nil {
+		return fmt.Errorf("C_CloseAllSessions: %w", err)
+	}
+	return nil
+}
+
 func (l *library) close() error {
 	l.lock.Lock()
 	defer l.lock.Unlock()
