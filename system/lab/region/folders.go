@@ -116,38 +116,6 @@ func (r *Region) secrets() error {
 	return nil
 }
 
-// ceremony makes the signing key in one token and clones the token into the
-// other zones: the key leaves it only encrypted under the token's PIN. The
-// security officer's PIN lives no longer than this function.
-func (r *Region) ceremony() (err error) {
-	first := topology.Pod{Zone: topology.Zones()[0], Component: topology.HSM}
-	officer, err := random(16)
-	if err != nil {
-		return err
-	}
-	config, err := r.site.Ceremony(first)
-	if err != nil {
-		return err
-	}
-	ceremony := r.site.Dir(first) + "/ceremony.yaml"
-	for path, content := range map[string][]byte{ceremony: config, r.site.Dir(first) + "/so-pin": officer} {
-		if err := os.WriteFile(path, content, 0o600); err != nil {
-			return fmt.Errorf("prepare key ceremony: %w", err)
-		}
-		defer func() { err = errors.Join(err, os.Remove(path)) }()
-	}
-	if err := r.tool("hsm-init", "--config", ceremony); err != nil {
-		return err
-	}
-	for _, zone := range topology.Zones()[1:] {
-		clone := r.site.Dir(topology.Pod{Zone: zone, Component: topology.HSM}) + "/tokens"
-		if err := os.CopyFS(clone, os.DirFS(r.site.Dir(first)+"/tokens")); err != nil {
-			return fmt.Errorf("clone token into zone %s: %w", zone, err)
-		}
-	}
-	return nil
-}
-
 // handOver gives each pod's folder to the user it runs as.
 func (r *Region) handOver() error {
 	if r.order.Rootless {
