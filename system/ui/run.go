@@ -71,17 +71,25 @@ func (p *pages) handler(registry prometheus.Registerer) http.Handler {
 	mux := http.NewServeMux()
 	for pattern, route := range map[string]struct {
 		endpoint string
-		handler  http.Handler
+		handler  http.HandlerFunc
 	}{
-		"GET " + base + "/login":    {"login", http.HandlerFunc(p.showLogin)},
-		"POST " + base + "/login":   {"login-submit", http.HandlerFunc(p.postLogin)},
-		"GET " + base + "/consent":  {"consent", http.HandlerFunc(p.showConsent)},
-		"POST " + base + "/consent": {"consent-submit", http.HandlerFunc(p.postConsent)},
-		"GET " + base + "/error":    {"error", http.HandlerFunc(p.showError)},
-		"GET " + base + "/assets/":  {"assets", p.set.Assets()},
-		"/":                         {"other", http.HandlerFunc(p.notFound)},
+		"GET " + base + "/login":           {"login", p.showLogin},
+		"POST " + base + "/login":          {"login-submit", p.postPIN},
+		"POST " + base + "/login/otp/send": {"otp-send", p.sendOTP},
+		"POST " + base + "/login/otp":      {"otp-submit", p.postOTP},
+		"GET " + base + "/login/wallet":    {"wallet-poll", p.pollWallet},
+		"POST " + base + "/login/wallet":   {"wallet-renew", p.renewLink},
+		"GET " + base + "/consent":         {"consent", p.showConsent},
+		"POST " + base + "/consent":        {"consent-submit", p.postConsent},
+		"GET " + base + "/wallet":          {"wallet", p.showPhone},
+		"POST " + base + "/wallet":         {"wallet-approve", p.postPhone},
+		"GET " + base + "/logout":          {"logout", p.showLogout},
+		"POST " + base + "/logout":         {"logout-submit", p.postLogout},
+		"GET " + base + "/error":           {"error", p.showError},
+		"GET " + base + "/assets/":         {"assets", p.set.Assets().ServeHTTP},
+		"/":                                {"other", p.notFound},
 	} {
-		mux.Handle(pattern, requests.Measure(route.endpoint, route.handler))
+		mux.Handle(pattern, requests.Measure(route.endpoint, p.guarded(route.handler)))
 	}
 	return mux
 }

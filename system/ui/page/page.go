@@ -2,175 +2,186 @@ package page
 
 import (
 	"bytes"
-	"crypto/sha256"
-	"embed"
-	"encoding/hex"
 	"fmt"
-	"html/template"
 	"log/slog"
 	"net/http"
-	"net/url"
+	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
 )
 
-//go:embed templates/*.html
-var templateFiles embed.FS
+// retryAfter is the advice, in seconds, of a page that says to try again.
+const retryAfter = "1"
 
-//go:embed assets/*
-var assetFiles embed.FS
-
-// Kind tells what an error page is about.
-type Kind string
-
-// The kinds of error page.
-const (
-	Unavailable Kind = "unavailable"
-	BadRequest  Kind = "bad_request"
-	Gone        Kind = "gone"
-	Foreign     Kind = "foreign"
-	Locked      Kind = "locked"
-	NotFound    Kind = "not_found"
-)
-
-// Kinds returns all kinds.
-func Kinds() []Kind { return []Kind{Unavailable, BadRequest, Gone, Foreign, Locked, NotFound} }
-
-// Failure is what an error page tells.
-type Failure struct {
-	Kind Kind
-	// Detail is for the developers of the client; may be empty.
-	Detail string
-	// Retry is a page to try again, Back one at the client; both may be empty.
-	Retry, Back string
-}
-
-// Login is what the login page shows.
-type Login struct {
-	Client       string
-	Transaction  string
-	CSRF         string
-	IndividualID string
-	Wrong        bool
-	Locales      []string
-	// FormTarget is where the form's redirects end, for the content security
-	// policy: browsers apply form-action to redirects too.
-	FormTarget string
-}
-
-// Consent is what the consent page shows.
-type Consent struct {
-	Client      string
-	Transaction string
-	CSRF        string
-	Claims      []string
-	Locales     []string
-	FormTarget  string
-}
+// maxKept bounds the buffers that are kept for the next page.
+const maxKept = 64 << 10
 
 // Set renders all pages below one path.
 type Set struct {
-	base    string
-	texts   *Texts
-	log     *slog.Logger
-	pages   map[string]*template.Template
-	version string
+	base   string
+	texts  *Texts
+	log    *slog.Logger
+	assets map[string]*asset
+
+	current   atomic.Pointer[editions]
+	compiling sync.Mutex
+	buffers   sync.Pool
+}
+
+// editions are the pages in all languages with the words of one catalog.
+type editions struct {
+	of         *catalog
+	byLanguage map[string]*edition
 }
 
 // NewSet returns the pages whose own links start with base, such as /ui.
 func NewSet(base string, texts *Texts, log *slog.Logger) (*Set, error) {
-	set := &Set{base: base, texts: texts, log: log, pages: map[string]*template.Template{}}
-	for _, name := range []string{"login", "consent", "error"} {
-		parsed, err := template.ParseFS(templateFiles, "templates/layout.html", "templates/"+name+".html")
-		if err != nil {
-			return nil, fmt.Errorf("parse page %s: %w", name, err)
-		}
-		set.pages[name] = parsed
-	}
-	style, err := assetFiles.ReadFile("assets/style.css")
+	assets, err := loadAssets()
 	if err != nil {
-		return nil, fmt.Errorf("read style sheet: %w", err)
+		return nil, err
 	}
-	hash := sha256.Sum256(style)
-	set.version = hex.EncodeToString(hash[:6])
+	set := &Set{base: base, texts: texts, log: log, assets: assets}
+	set.buffers.New = func() any { return &bytes.Buffer{} }
+	first, err := set.compile(texts.builtin)
+	if err != nil {
+		return nil, err
+	}
+	set.current.Store(first)
 	return set, nil
 }
 
-// view is what every template sees.
-type view struct {
-	Base, Version, Language string
-	Page                    any
-	words                   words
-}
-
-// T returns the text of key with values in it.
-func (v view) T(key string, values ...any) string {
-	if len(values) == 0 {
-		return v.words[key]
+func (s *Set) compile(from *catalog) (*editions, error) {
+	fixed := map[string]string{"base": s.base}
+	for key, name := range map[string]string{"asset.style": "style.css", "asset.emblem": "emblem.svg", "asset.wallet": "wallet.js"} {
+		fixed[key] = s.base + "/assets/" + name + "?v=" + s.assets[name].version
 	}
-	return fmt.Sprintf(v.words[key], values...)
+	made := &editions{of: from, byLanguage: map[string]*edition{}}
+	for _, lang := range languages() {
+		one, err := compile(lang, from.byLanguage[lang.Tag], fixed)
+		if err != nil {
+			return nil, fmt.Errorf("compile pages in %s: %w", lang.Tag, err)
+		}
+		made.byLanguage[lang.Tag] = one
+	}
+	return made, nil
 }
 
-// Login writes the login page; status is 200, or 422 after a wrong PIN.
-func (s *Set) Login(w http.ResponseWriter, status int, page Login) {
-	s.write(w, status, "login", page.Locales, page.FormTarget, page)
+// edition returns the pages in the best language for locales, with the words
+// that hold now.
+func (s *Set) edition(locales []string) *edition {
+	tag, from := choose(locales), s.texts.refreshed(time.Now())
+	if held := s.current.Load(); held.of == from {
+		return held.byLanguage[tag]
+	}
+	s.compiling.Lock()
+	defer s.compiling.Unlock()
+	held := s.current.Load()
+	if held.of == from {
+		return held.byLanguage[tag]
+	}
+	made, err := s.compile(from)
+	if err != nil {
+		s.log.Error("pages not compiled with other words; the last good ones stay", "error", err)
+		made = &editions{of: from, byLanguage: held.byLanguage}
+	}
+	s.current.Store(made)
+	return made.byLanguage[tag]
+}
+
+// PIN writes the page that asks for id and PIN; status is 200, or 422 with a
+// problem.
+func (s *Set) PIN(w http.ResponseWriter, status int, page *PIN) {
+	s.write(w, status, "pin", &page.Frame, page)
+}
+
+// OTP writes the page that asks whom to send a code.
+func (s *Set) OTP(w http.ResponseWriter, status int, page *OTP) {
+	s.write(w, status, "otp", &page.Frame, page)
+}
+
+// Code writes the page that asks for the code that was sent.
+func (s *Set) Code(w http.ResponseWriter, status int, page *Code) {
+	s.write(w, status, "code", &page.Frame, page)
+}
+
+// Wallet writes the page that waits for a wallet.
+func (s *Set) Wallet(w http.ResponseWriter, page *Wallet) {
+	s.write(w, http.StatusOK, "wallet", &page.Frame, page)
+}
+
+// Phone writes the page of the simulated wallet.
+func (s *Set) Phone(w http.ResponseWriter, status int, page *Phone) {
+	s.write(w, status, "phone", &page.Frame, page)
 }
 
 // Consent writes the consent page.
-func (s *Set) Consent(w http.ResponseWriter, page Consent) {
-	s.write(w, http.StatusOK, "consent", page.Locales, page.FormTarget, page)
+func (s *Set) Consent(w http.ResponseWriter, page *Consent) {
+	s.write(w, http.StatusOK, "consent", &page.Frame, page)
+}
+
+// Logout writes the page before or after signing out.
+func (s *Set) Logout(w http.ResponseWriter, page *Logout) {
+	s.write(w, http.StatusOK, "logout", &page.Frame, page)
 }
 
 // Error writes an error page in the best of locales, a space-separated list.
+// A 503 says when to come back, unless the caller has said it already.
 func (s *Set) Error(w http.ResponseWriter, status int, locales string, failure Failure) {
-	s.write(w, status, "error", strings.Fields(locales), "", failure)
+	if status == http.StatusServiceUnavailable && w.Header().Get("Retry-After") == "" {
+		w.Header().Set("Retry-After", retryAfter)
+	}
+	frame := &Frame{Locales: strings.Fields(locales), Here: failure.Here, Asked: failure.Asked}
+	s.write(w, status, "error", frame, &failure)
 }
 
-func (s *Set) write(w http.ResponseWriter, status int, name string, locales []string, target string, content any) {
-	language, chosen := s.texts.choose(locales)
-	var body bytes.Buffer
-	err := s.pages[name].ExecuteTemplate(&body, "layout", view{
-		Base: s.base, Version: s.version, Language: language, Page: content, words: chosen,
-	})
-	if err != nil {
+// content is a page that can be filled in.
+type content interface {
+	fill(v *view, in words)
+}
+
+func (s *Set) write(w http.ResponseWriter, status int, name string, frame *Frame, page content) {
+	chosen := s.edition(frame.Locales)
+	filled := &view{Here: switchable(frame.Here), Asked: frame.Asked}
+	page.fill(filled, chosen.words)
+	s.render(w, status, chosen, name, policy(frame.FormTarget, name == "wallet"), filled)
+}
+
+// switchable returns here so that the language can be added to it.
+func switchable(here string) string {
+	switch {
+	case here == "":
+		return ""
+	case strings.Contains(here, "?"):
+		return here + "&"
+	}
+	return here + "?"
+}
+
+func (s *Set) render(w http.ResponseWriter, status int, chosen *edition, name, csp string, filled *view) {
+	body := s.buffers.Get().(*bytes.Buffer)
+	defer func() {
+		if body.Cap() <= maxKept {
+			body.Reset()
+			s.buffers.Put(body)
+		}
+	}()
+	header := w.Header()
+	Harden(header)
+	header.Set("Cache-Control", "no-store")
+	if err := chosen.pages[name].Execute(body, filled); err != nil {
 		s.log.Error("page not rendered", "page", name, "error", err)
+		header.Set("Content-Security-Policy", policy("", false))
 		http.Error(w, "the page cannot be shown", http.StatusInternalServerError)
 		return
 	}
-	header := w.Header()
 	header.Set("Content-Type", "text/html; charset=utf-8")
-	header.Set("Content-Language", language)
-	header.Set("Cache-Control", "no-store")
-	header.Set("Content-Security-Policy", policy(target))
-	header.Set("X-Content-Type-Options", "nosniff")
-	header.Set("X-Frame-Options", "DENY")
-	header.Set("Referrer-Policy", "same-origin") // addresses name the transaction
+	header.Set("Content-Language", chosen.Tag)
+	header.Set("Content-Length", strconv.Itoa(body.Len()))
+	header.Set("Content-Security-Policy", csp)
 	w.WriteHeader(status)
-	if _, err := body.WriteTo(w); err != nil {
+	if _, err := w.Write(body.Bytes()); err != nil {
 		s.log.Debug("write page", "error", err)
 	}
-}
-
-// policy is the content security policy: nothing but our own style and images,
-// and forms that end here or at target.
-func policy(target string) string {
-	if parsed, err := url.Parse(target); err != nil || parsed.Scheme == "" || strings.ContainsAny(target, "; ,") {
-		target = ""
-	}
-	forms := strings.TrimSpace("'self' " + target)
-	return "default-src 'none'; style-src 'self'; img-src 'self'; form-action " + forms +
-		"; frame-ancestors 'none'; base-uri 'none'"
-}
-
-// Assets serves style sheet and images below base/assets/.
-func (s *Set) Assets() http.Handler {
-	files := http.FileServerFS(assetFiles)
-	return http.StripPrefix(s.base, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if strings.HasSuffix(r.URL.Path, "/") {
-			http.NotFound(w, r)
-			return
-		}
-		w.Header().Set("Cache-Control", "public, max-age=86400")
-		w.Header().Set("X-Content-Type-Options", "nosniff")
-		files.ServeHTTP(w, r)
-	}))
 }

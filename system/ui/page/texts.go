@@ -18,11 +18,48 @@ import (
 //go:embed texts/*.yaml
 var textFiles embed.FS
 
-// Languages returns those that pages can speak, the default first.
-func Languages() []string { return []string{"en", "nb"} }
+// language is one that pages can speak.
+type language struct {
+	Tag, Name, Direction string
+}
+
+func languages() []language {
+	return []language{{"en", "English", "ltr"}, {"nb", "Norsk", "ltr"}, {"ar", "العربية", "rtl"}}
+}
+
+// Languages returns the BCP 47 tags of those that pages can speak, the default
+// first.
+func Languages() []string {
+	var tags []string
+	for _, one := range languages() {
+		tags = append(tags, one.Tag)
+	}
+	return tags
+}
+
+// Language returns the one of Languages that serves somebody who asks for
+// locale, and "" when there is none.
+func Language(locale string) string {
+	base, _, _ := strings.Cut(locale, "-")
+	if strings.EqualFold(base, "no") || strings.EqualFold(base, "nn") {
+		base = "nb" // Norwegians read each other's written languages
+	}
+	for _, one := range languages() {
+		if strings.EqualFold(one.Tag, base) {
+			return one.Tag
+		}
+	}
+	return ""
+}
 
 // words are the texts of one language by key.
 type words map[string]string
+
+// catalog is the words of all languages. It never changes; other words are
+// another catalog.
+type catalog struct {
+	byLanguage map[string]words
+}
 
 // maxTexts bounds the file of overriding words.
 const maxTexts = 64 << 10
@@ -33,14 +70,14 @@ const lookEvery = 500 * time.Millisecond
 // Texts are the words of all pages. A file may override them; it is read again
 // when it has changed, at the next page that is shown.
 type Texts struct {
-	builtin map[string]words
+	builtin *catalog
 	file    string
 	log     *slog.Logger
 
 	mu      sync.Mutex
 	looked  time.Time
 	seen    fileMark
-	current map[string]words
+	current *catalog
 }
 
 // fileMark tells one version of a file from another.
@@ -51,39 +88,34 @@ type fileMark struct {
 
 // NewTexts returns the built-in words; file may override them and may be "".
 func NewTexts(file string, log *slog.Logger) (*Texts, error) {
-	texts := &Texts{builtin: map[string]words{}, file: file, log: log}
-	for _, language := range Languages() {
-		text, err := textFiles.ReadFile("texts/" + language + ".yaml")
+	builtin := &catalog{byLanguage: map[string]words{}}
+	for _, tag := range Languages() {
+		text, err := textFiles.ReadFile("texts/" + tag + ".yaml")
 		if err != nil {
 			return nil, fmt.Errorf("read texts: %w", err)
 		}
 		var parsed words
 		if err := yaml.Unmarshal(text, &parsed); err != nil {
-			return nil, fmt.Errorf("read texts of %s: %w", language, err)
+			return nil, fmt.Errorf("read texts of %s: %w", tag, err)
 		}
-		texts.builtin[language] = parsed
+		builtin.byLanguage[tag] = parsed
 	}
-	texts.current = texts.builtin
-	return texts, nil
+	return &Texts{builtin: builtin, file: file, log: log, current: builtin}, nil
 }
 
 // choose returns the best language for locales (BCP 47 tags in order of
-// preference) with its words.
-func (t *Texts) choose(locales []string) (string, words) {
-	all := t.refreshed(time.Now())
+// preference).
+func choose(locales []string) string {
 	for _, locale := range locales {
-		base, _, _ := strings.Cut(strings.ToLower(locale), "-")
-		if base == "no" {
-			base = "nb"
-		}
-		if found, known := all[base]; known {
-			return base, found
+		if found := Language(locale); found != "" {
+			return found
 		}
 	}
-	return Languages()[0], all[Languages()[0]]
+	return languages()[0].Tag
 }
 
-func (t *Texts) refreshed(now time.Time) map[string]words {
+// refreshed returns the words that hold now.
+func (t *Texts) refreshed(now time.Time) *catalog {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.file == "" || now.Sub(t.looked) < lookEvery {
@@ -113,7 +145,7 @@ func (t *Texts) refreshed(now time.Time) map[string]words {
 	return t.current
 }
 
-func (t *Texts) override() (map[string]words, error) {
+func (t *Texts) override() (*catalog, error) {
 	text, err := os.ReadFile(t.file)
 	if err != nil {
 		return nil, err
@@ -125,24 +157,24 @@ func (t *Texts) override() (map[string]words, error) {
 }
 
 // merge returns builtin with the words in text put over those of every language.
-func merge(builtin map[string]words, text []byte) (map[string]words, error) {
+func merge(builtin *catalog, text []byte) (*catalog, error) {
 	var over words
 	if err := yaml.Unmarshal(text, &over); err != nil {
 		return nil, fmt.Errorf("parse words: %w", err)
 	}
-	known := builtin[Languages()[0]]
+	known := builtin.byLanguage[languages()[0].Tag]
 	for _, key := range slices.Sorted(maps.Keys(over)) {
 		if _, exists := known[key]; !exists {
 			return nil, fmt.Errorf("key %q is no text of the pages", key)
 		}
-		if strings.Count(over[key], "%s") != strings.Count(known[key], "%s") {
-			return nil, fmt.Errorf("key %q must contain %%s as often as %q", key, known[key])
+		if strings.Count(over[key], blank) != strings.Count(known[key], blank) {
+			return nil, fmt.Errorf("key %q must contain %s as often as %q", key, blank, known[key])
 		}
 	}
-	merged := map[string]words{}
-	for language, original := range builtin {
-		merged[language] = maps.Clone(original)
-		maps.Copy(merged[language], over)
+	merged := &catalog{byLanguage: map[string]words{}}
+	for tag, original := range builtin.byLanguage {
+		merged.byLanguage[tag] = maps.Clone(original)
+		maps.Copy(merged.byLanguage[tag], over)
 	}
 	return merged, nil
 }
