@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/go-jose/go-jose/v4"
@@ -38,6 +39,40 @@ func (r RelyingParty) Run(t *testing.T) {
 		"REDIRECT_URI": r.RedirectURI, "POST_LOGOUT_REDIRECT_URI": r.PostLogoutRedirectURI,
 		"SCOPE": r.Scope, "SERVICE_SCOPE": r.ServiceScope, "INDIVIDUAL_ID": r.Person.ID, "PIN": r.Person.PIN,
 	})
+}
+
+// Wallet is what wallet.mjs needs to know.
+type Wallet struct {
+	Issuer    string
+	Authority string // PEM file, "" on plain HTTP
+	ClientID  string
+	// Key authenticates the client; without it the client is public, and DPoP
+	// binds its tokens.
+	Key         *ecdsa.PrivateKey
+	KeyID       string
+	RedirectURI string
+	// Offer is an openid-credential-offer:// link with a pre-authorized code
+	// that needs TxCode.
+	Offer, TxCode string
+	// Configurations are fetched by logging in.
+	Configurations []string
+	// TrustAnchor is the PEM file of the certificate that credentials lead to.
+	TrustAnchor string
+	Person      browser.Person
+}
+
+// Run lets the wallet library fetch and verify credentials; each step is a
+// subtest.
+func (w Wallet) Run(t *testing.T) {
+	settings := map[string]string{
+		"ISSUER": w.Issuer, "CLIENT_ID": w.ClientID, "REDIRECT_URI": w.RedirectURI, "OFFER": w.Offer, "TX_CODE": w.TxCode,
+		"CONFIGURATIONS": strings.Join(w.Configurations, " "), "TRUST_ANCHOR": w.TrustAnchor,
+		"INDIVIDUAL_ID": w.Person.ID, "PIN": w.Person.PIN,
+	}
+	if w.Key != nil {
+		settings["CLIENT_JWK"] = writeKey(t, w.Key, w.KeyID)
+	}
+	report(t, w.Authority, "wallet.mjs", settings)
 }
 
 // report runs program and turns its steps into subtests.

@@ -6,6 +6,7 @@ package browser
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -101,13 +102,13 @@ func (b *Browser) Submit(ctx context.Context, page *Page, form *Form, values url
 	return b.Open(ctx, target.String())
 }
 
-func (b *Browser) load(request *http.Request) (*Page, error) {
+func (b *Browser) load(request *http.Request) (loaded *Page, err error) {
 	request.Header.Set("Accept", "text/html")
 	response, err := b.client.Do(request)
 	if err != nil {
 		return nil, fmt.Errorf("load page: %w", err)
 	}
-	defer response.Body.Close()
+	defer func() { err = errors.Join(err, response.Body.Close()) }()
 	body, err := io.ReadAll(io.LimitReader(response.Body, pageLimit))
 	if err != nil {
 		return nil, fmt.Errorf("read page %s: %w", request.URL.Redacted(), err)

@@ -8,6 +8,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -138,12 +139,12 @@ func (p *party) once(ctx context.Context, c call) (*answer, error) {
 	return p.send(request)
 }
 
-func (p *party) send(request *http.Request) (*answer, error) {
+func (p *party) send(request *http.Request) (sent *answer, err error) {
 	response, err := p.back.Do(request)
 	if err != nil {
 		return nil, fmt.Errorf("call %s: %w", request.URL.Redacted(), err)
 	}
-	defer response.Body.Close()
+	defer func() { err = errors.Join(err, response.Body.Close()) }()
 	text, err := io.ReadAll(io.LimitReader(response.Body, answerLimit))
 	if err != nil {
 		return nil, fmt.Errorf("read answer of %s: %w", request.URL.Redacted(), err)

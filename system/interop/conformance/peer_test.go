@@ -89,6 +89,9 @@ func newPeer(t *testing.T) *Target {
 		if err := running.Close(); err != nil {
 			t.Error(err)
 		}
+		if t.Failed() {
+			t.Log(running.Complaints())
+		}
 	})
 	target.Issuer = running.Issuer
 	return target

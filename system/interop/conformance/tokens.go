@@ -122,7 +122,7 @@ func (p *party) keys(ctx context.Context) (*jose.JSONWebKeySet, error) {
 
 // verify returns the claims of a token signed with a published key.
 func (p *party) verify(ctx context.Context, token string) (members, error) {
-	parsed, err := jose.ParseSigned(token, []jose.SignatureAlgorithm{jose.ES256, jose.PS256, jose.RS256, jose.EdDSA})
+	parsed, err := jose.ParseSignedCompact(token, []jose.SignatureAlgorithm{jose.ES256, jose.PS256, jose.RS256, jose.EdDSA})
 	if err != nil {
 		return nil, fmt.Errorf("parse token: %w", err)
 	}

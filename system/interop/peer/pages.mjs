@@ -16,11 +16,13 @@ ${form.replace('</form>', '<button type="submit" name="logout" value="yes">Log o
 
 const longest = 16 * 1024;
 
-export async function readForm(request) {
+export async function readText(request) {
   let text = '';
   for await (const chunk of request) {
     text += chunk;
-    if (text.length > longest) throw new Error('form too long');
+    if (text.length > longest) throw new Error('body too long');
   }
-  return new URLSearchParams(text);
+  return text;
 }
+
+export const readForm = async (request) => new URLSearchParams(await readText(request));

@@ -7,13 +7,20 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"math/big"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"time"
 
 	"github.com/go-jose/go-jose/v4"
 
@@ -47,6 +54,42 @@ type Config struct {
 	Persons map[string]Person `json:"persons"`
 	// Resource makes access tokens JWTs for it; userinfo refuses those.
 	Resource string `json:"resource,omitempty"`
+	// Credentials makes the peer issue credentials too.
+	Credentials *Credentials `json:"credentials,omitempty"`
+}
+
+// Credentials is what the peer issues credentials with.
+type Credentials struct {
+	Key jose.JSONWebKey `json:"key"`
+	// Chain certifies Key, leaf first.
+	Chain [][]byte `json:"chain"`
+	// Offers are the pre-authorized codes that it takes.
+	Offers map[string]Offer `json:"offers"`
+}
+
+// Offer is what one pre-authorized code gives.
+type Offer struct {
+	Person string `json:"person"`
+	TxCode string `json:"tx_code"`
+	Scope  string `json:"scope"`
+}
+
+// SelfSigned returns credentials with a new key that is its own authority.
+func SelfSigned() (*Credentials, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, fmt.Errorf("make credential key: %w", err)
+	}
+	now := time.Now()
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "peer", Country: []string{"UT"}},
+		NotBefore: now.Add(-time.Hour), NotAfter: now.Add(24 * time.Hour), KeyUsage: x509.KeyUsageDigitalSignature,
+	}
+	certificate, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		return nil, fmt.Errorf("certify credential key: %w", err)
+	}
+	return &Credentials{Key: jose.JSONWebKey{Key: key}, Chain: [][]byte{certificate}, Offers: map[string]Offer{}}, nil
 }
 
 // Peer is a running peer.
@@ -90,11 +133,14 @@ func Start(ctx context.Context, folder string, config Config) (*Peer, error) {
 		err = json.Unmarshal(line, p)
 	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("peer did not start: %w", err), p.Close(), fmt.Errorf("it said: %s", p.says))
+		return nil, errors.Join(fmt.Errorf("peer did not start: %w", err), p.Close())
 	}
 	p.PID = command.Process.Pid
 	return p, nil
 }
+
+// Complaints are what the peer wrote to its standard error. It must be closed.
+func (p *Peer) Complaints() string { return p.says.String() }
 
 // Close ends the peer.
 func (p *Peer) Close() error {
@@ -102,7 +148,7 @@ func (p *Peer) Close() error {
 		return fmt.Errorf("end peer: %w", err)
 	}
 	if err := p.command.Wait(); err != nil {
-		return fmt.Errorf("end peer: %w", err)
+		return fmt.Errorf("end peer: %w: %s", err, p.says)
 	}
 	return nil
 }

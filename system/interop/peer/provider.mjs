@@ -1,12 +1,14 @@
 // The npm oidc-provider with its memory store: a peer to check the checks
 // against, and to measure beside. It reads one JSON file,
-//   {"port": 0, "clients": [...], "persons": {"id": {"pin": "", "claims": {}}}, "resource": "urn:..."}
+//   {"clients": [...], "persons": {"id": {"pin": "", "claims": {}}}, "resource": "urn:...",
+//    "credentials": {"key": <JWK>, "chain": [<DER in base64>], "offers": {"code": {"person", "tx_code", "scope"}}}}
 // prints {"issuer": "..."} when it listens, and ends with its standard input.
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { Provider } from 'oidc-provider';
-import { consentPage, loginPage, logoutPage, readForm } from './pages.mjs';
+import { credentialIssuer, credentialScopes } from './issuer.mjs';
+import { consentPage, loginPage, logoutPage, readForm, readText } from './pages.mjs';
 
 const config = JSON.parse(readFileSync(process.argv[2], 'utf8'));
 
@@ -50,7 +52,8 @@ const options = {
   clientAuthMethods: ['private_key_jwt', 'none'],
   pkce: { required: () => true },
   responseTypes: ['code'],
-  scopes: ['openid', 'offline_access', 'profile', 'email', 'address', 'phone', 'grant_management_query'],
+  scopes: ['openid', 'offline_access', 'profile', 'email', 'address', 'phone', 'grant_management_query',
+    ...(config.credentials ? credentialScopes : [])],
   subjectTypes: ['public'],
   conformIdTokenClaims: true,
   issueRefreshToken: (_ctx, client) => client.grantTypeAllowed('refresh_token'),
@@ -110,11 +113,15 @@ async function interact(provider, request, response) {
 }
 
 const server = createServer();
-server.listen(config.port ?? 0, '127.0.0.1', () => {
+server.listen(0, '127.0.0.1', () => {
   const issuer = `http://127.0.0.1:${server.address().port}`;
   const provider = new Provider(issuer, options);
+  provider.on('server_error', (_ctx, problem) => console.error(problem));
   const answer = provider.callback();
+  const issue = config.credentials && credentialIssuer(provider, issuer, { ...config.credentials, persons: config.persons });
+  const issues = /^\/(vci|status-lists|\.well-known\/openid-credential-issuer)/;
   server.on('request', (request, response) => {
+    if (issue && issues.test(request.url)) return issue(request, response, readText);
     if (!request.url.startsWith('/interaction/')) return answer(request, response);
     return interact(provider, request, response).catch((problem) => {
       response.writeHead(problem.status ?? 500, { 'content-type': 'text/plain' }).end(problem.message);
