@@ -14,6 +14,7 @@ import (
 	"tocsin/system/identity/policy"
 	"tocsin/system/identity/secret"
 	"tocsin/system/identity/session"
+	"tocsin/system/identity/session/hint"
 	"tocsin/system/identity/transaction"
 )
 
@@ -43,7 +44,7 @@ type Service struct {
 	Clients      clients.Store
 	Pushed       Pushed
 	Login        Login
-	Hints        session.Verifier
+	Hints        hint.Verifier
 	Revocations  Revocations
 	Transactions *transaction.Sealer
 	Keys         *secret.Keys
@@ -168,11 +169,11 @@ func (s *Service) hint(ctx context.Context, t *transaction.Transaction, r *recei
 	if token == "" {
 		return nil
 	}
-	hint, err := session.ReadHint(s.Hints, s.Rules.Issuer, token)
-	if err == nil && hint.ClientID != r.client.ID {
-		err = session.ErrNoHint // a subject means nothing to another client
+	known, err := hint.Read(s.Hints, s.Rules.Issuer, token)
+	if err == nil && known.ClientID != r.client.ID {
+		err = hint.ErrNone // a subject means nothing to another client
 	}
-	if errors.Is(err, session.ErrNoHint) {
+	if errors.Is(err, hint.ErrNone) {
 		if t.Asks("none") {
 			return oautherr.New(oautherr.LoginRequired, "%v", err)
 		}
@@ -181,10 +182,10 @@ func (s *Service) hint(ctx context.Context, t *transaction.Transaction, r *recei
 	if err := s.Judge.Err(ctx, policy.ReadHint, err); err != nil {
 		return fmt.Errorf("authorize: %w", err)
 	}
-	if t.Subject != "" && t.Subject != hint.Subject {
+	if t.Subject != "" && t.Subject != known.Subject {
 		return oautherr.New(oautherr.InvalidRequest, "id_token_hint and the claim sub name two persons")
 	}
-	t.Subject = hint.Subject
+	t.Subject = known.Subject
 	return nil
 }
 

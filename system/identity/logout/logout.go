@@ -17,6 +17,7 @@ import (
 	"tocsin/system/identity/policy"
 	"tocsin/system/identity/secret"
 	"tocsin/system/identity/session"
+	"tocsin/system/identity/session/hint"
 	"tocsin/system/ui/page"
 )
 
@@ -31,7 +32,7 @@ type Revoker interface {
 // Config configures an Endpoint.
 type Config struct {
 	Clients  clients.Store
-	Hints    session.Verifier
+	Hints    hint.Verifier
 	Sessions *session.Sealer
 	Revoker  Revoker
 	Keys     *secret.Keys

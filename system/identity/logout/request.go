@@ -13,7 +13,7 @@ import (
 	"tocsin/system/identity/clients"
 	"tocsin/system/identity/oautherr"
 	"tocsin/system/identity/policy"
-	"tocsin/system/identity/session"
+	"tocsin/system/identity/session/hint"
 	"tocsin/system/identity/store"
 )
 
@@ -24,7 +24,7 @@ type request struct {
 	Location string    `json:"to,omitempty"`
 	Locales  []string  `json:"l,omitempty"`
 	Expires  time.Time `json:"e"`
-	hint     *session.Hint
+	hint     *hint.Hint
 	// sector is that of the hint's subject.
 	sector string
 }
@@ -35,17 +35,17 @@ func (e *Endpoint) read(ctx context.Context, values url.Values) (*request, error
 		return nil, err
 	}
 	asked := &request{Locales: strings.Fields(values.Get("ui_locales")), Expires: e.config.Now().Add(askFor).UTC()}
-	hint, err := e.hint(ctx, values.Get("id_token_hint"))
+	known, err := e.hint(ctx, values.Get("id_token_hint"))
 	if err != nil {
 		return nil, err
 	}
-	asked.hint = hint
+	asked.hint = known
 	id := values.Get("client_id")
-	if hint != nil {
-		if id != "" && id != hint.ClientID {
+	if known != nil {
+		if id != "" && id != known.ClientID {
 			return nil, oautherr.New(oautherr.InvalidRequest, "client_id is not the client of id_token_hint")
 		}
-		id = hint.ClientID
+		id = known.ClientID
 	}
 	target := values.Get("post_logout_redirect_uri")
 	if id == "" {
@@ -64,18 +64,18 @@ func (e *Endpoint) read(ctx context.Context, values url.Values) (*request, error
 }
 
 // hint returns nil for a hint that is none of ours: the person is asked then.
-func (e *Endpoint) hint(ctx context.Context, token string) (*session.Hint, error) {
+func (e *Endpoint) hint(ctx context.Context, token string) (*hint.Hint, error) {
 	if token == "" {
 		return nil, nil
 	}
-	hint, err := session.ReadHint(e.config.Hints, e.config.Issuer, token)
-	if errors.Is(err, session.ErrNoHint) {
+	known, err := hint.Read(e.config.Hints, e.config.Issuer, token)
+	if errors.Is(err, hint.ErrNone) {
 		return nil, nil
 	}
 	if err := e.config.Judge.Err(ctx, policy.ReadHint, err); err != nil {
 		return nil, fmt.Errorf("log out: %w", err)
 	}
-	return hint, nil
+	return known, nil
 }
 
 func (e *Endpoint) client(ctx context.Context, id string) (*clients.Client, error) {

@@ -1,4 +1,6 @@
-package session
+// Package hint reads the id_token_hint of authorization and logout requests: an
+// ID token of this provider that comes back.
+package hint
 
 import (
 	"encoding/json"
@@ -9,9 +11,9 @@ import (
 	"tocsin/system/identity/jws"
 )
 
-// ErrNoHint means that an id_token_hint is no ID token of this provider. A hint
+// ErrNone means that an id_token_hint is no ID token of this provider. A hint
 // is no proof: whoever gets this goes on without one, or asks the person.
-var ErrNoHint = errors.New("id_token_hint is not an ID token of this provider")
+var ErrNone = errors.New("id_token_hint is not an ID token of this provider")
 
 // idTokenType is the typ of ID tokens, maxHint bounds one, in characters.
 const (
@@ -33,11 +35,11 @@ type Hint struct {
 	ClientID string
 }
 
-// ReadHint reads an id_token_hint. Expired ones are taken too: what matters is
+// Read reads an id_token_hint. Expired ones are taken too: what matters is
 // who it was about (OpenID Connect Core, 3.1.2.1; RP-Initiated Logout 1.0, 4).
-func ReadHint(verifier Verifier, issuer, token string) (*Hint, error) {
+func Read(verifier Verifier, issuer, token string) (*Hint, error) {
 	if len(token) > maxHint {
-		return nil, ErrNoHint
+		return nil, ErrNone
 	}
 	var claims struct {
 		Issuer    string   `json:"iss"`
@@ -48,13 +50,13 @@ func ReadHint(verifier Verifier, issuer, token string) (*Hint, error) {
 	}
 	err := verifier.Verify(token, idTokenType, &claims)
 	if errors.Is(err, jws.ErrInvalid) {
-		return nil, ErrNoHint
+		return nil, ErrNone
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read id_token_hint: %w", err)
 	}
 	if claims.Issuer != issuer || claims.Subject == "" || len(claims.Audience) == 0 {
-		return nil, ErrNoHint
+		return nil, ErrNone
 	}
 	hint := &Hint{Subject: claims.Subject, SessionID: claims.SessionID, ClientID: claims.Audience[0]}
 	if slices.Contains(claims.Audience, claims.Party) {

@@ -1,0 +1,433 @@
+package login_test
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"tocsin/system/authenticator"
+	"tocsin/system/identity/attempts"
+	"tocsin/system/identity/claim"
+	"tocsin/system/identity/login"
+	"tocsin/system/identity/login/logintest"
+	"tocsin/system/identity/transaction"
+)
+
+// logIn authenticates Person by PIN.
+func logIn(t testing.TB, s *logintest.Site, begun *transaction.Transaction) *login.Outcome {
+	t.Helper()
+	outcome, err := s.Service.Authenticate(t.Context(), begun, authenticator.PIN, logintest.IndividualID, logintest.PIN)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return outcome
+}
+
+func TestFirstLoginAsksForConsent(t *testing.T) {
+	s := logintest.New(t)
+	begun := s.Transaction()
+	begun.Claims = claim.Request{IDToken: []claim.Wish{{Name: "email"}}, AuthTime: true}
+	outcome := logIn(t, s, begun)
+	if outcome.Location != "" || outcome.Transaction == nil || begun.Session != nil {
+		t.Fatalf("outcome %+v; the transaction that came in changed: %v", outcome, begun.Session)
+	}
+	if got := outcome.Session; got.Person != logintest.Person || got.ACR != authenticator.PIN.ACR() || !got.AuthTime.Equal(s.Now()) {
+		t.Errorf("session %+v", got)
+	}
+	s.Pass(time.Minute)
+	finished, err := s.Service.Allow(t.Context(), outcome.Transaction, []string{"name", "email", "address"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer := logintest.Answer(t, finished.Location)
+	if answer.Get("state") != "st" || answer.Get("code") != finished.Code || finished.Transaction != nil {
+		t.Errorf("answer %v, outcome %+v", answer, finished)
+	}
+	got, err := s.Codes.Open(finished.Code)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{"name", "updated_at", "email", "email_verified"}; !slices.Equal(got.Allowed, want) {
+		t.Errorf("allowed %v, want %v", got.Allowed, want)
+	}
+	if !slices.Equal(got.InIDToken, []string{"email"}) || !got.ShowAuthTime || got.Nonce != "no" || got.Person != logintest.Person ||
+		got.SessionID != outcome.Session.ID || !got.AuthTime.Equal(outcome.Session.AuthTime) || got.CodeChallenge != begun.CodeChallenge {
+		t.Errorf("code %+v", got)
+	}
+	grants := s.Grants.All()
+	if len(grants) != 1 || grants[0].ID != got.GrantID || !slices.Equal(grants[0].Allowed, got.Allowed) || !grants[0].Expires.IsZero() {
+		t.Errorf("grants %+v", grants)
+	}
+}
+
+func TestKnownConsentIsNotAskedAgain(t *testing.T) {
+	for _, test := range []struct {
+		name  string
+		knows []string
+		set   func(*logintest.Site, *transaction.Transaction)
+		asks  bool
+	}{
+		{"the same scopes", []string{"openid", "profile", "email"}, nil, false},
+		{"fewer scopes than before", []string{"openid", "profile", "email", "national_id"}, nil, false},
+		{"a new scope", []string{"openid", "profile"}, nil, true},
+		{"a new claim", []string{"openid", "profile", "email"}, func(_ *logintest.Site, t *transaction.Transaction) {
+			t.Claims.Userinfo = []claim.Wish{{Name: "address"}}
+		}, true},
+		{"prompt=consent", []string{"openid", "profile", "email"}, func(_ *logintest.Site, t *transaction.Transaction) {
+			t.Prompt = []string{"consent"}
+		}, true},
+		{"a consent that has ended", []string{"openid", "profile", "email"}, func(s *logintest.Site, _ *transaction.Transaction) {
+			s.Grants.All()[0].Expires = s.Now().Add(-time.Second)
+		}, true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := logintest.New(t)
+			s.Consent(t, test.knows...)
+			begun := s.Transaction()
+			if test.set != nil {
+				test.set(s, begun)
+			}
+			if outcome := logIn(t, s, begun); (outcome.Location == "") != test.asks {
+				t.Errorf("location %q, asks %v", outcome.Location, test.asks)
+			}
+		})
+	}
+}
+
+func TestKnownConsentReleasesOnlyWhatWasAllowed(t *testing.T) {
+	s := logintest.New(t)
+	s.Consent(t, "openid", "profile", "email").Allowed = []string{"name"}
+	got, err := s.Codes.Open(logIn(t, s, s.Transaction()).Code)
+	if err != nil || !slices.Equal(got.Allowed, []string{"name"}) {
+		t.Errorf("released %v, %v", got, err)
+	}
+}
+
+func TestConsentEndsWhenTheClientSaysSo(t *testing.T) {
+	s := logintest.New(t)
+	s.Clients[logintest.ClientID].ConsentLife = 30
+	if _, err := s.Service.Allow(t.Context(), logIn(t, s, s.Transaction()).Transaction, nil, nil); err != nil {
+		t.Fatal(err)
+	}
+	if got := s.Grants.All()[0].Expires; !got.Equal(s.Now().Add(30 * time.Minute)) {
+		t.Errorf("consent ends %s", got)
+	}
+}
+
+func TestScopesThatAreNotPermittedAreLeftOut(t *testing.T) {
+	s := logintest.New(t)
+	outcome, err := s.Service.Allow(t.Context(), logIn(t, s, s.Transaction()).Transaction, []string{"name", "email"}, []string{"profile"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := s.Codes.Open(outcome.Code)
+	if err != nil || !slices.Equal(got.Scopes, []string{"openid", "profile"}) || slices.Contains(got.Allowed, "email") {
+		t.Errorf("code %+v, %v", got, err)
+	}
+}
+
+func TestRepeatedConsentIsOneGrantAndOneCode(t *testing.T) {
+	s := logintest.New(t)
+	begun := logIn(t, s, s.Transaction()).Transaction
+	ids := map[string]bool{}
+	for range 3 {
+		outcome, err := s.Service.Allow(t.Context(), begun, []string{"name"}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := s.Codes.Open(outcome.Code)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ids[got.ID] = true
+		s.Pass(time.Second)
+	}
+	if len(ids) != 1 || len(s.Grants.All()) != 1 {
+		t.Errorf("codes %v under %d grants: of the codes of one login only one may be redeemed", ids, len(s.Grants.All()))
+	}
+}
+
+func TestRefusedSteps(t *testing.T) {
+	s := logintest.New(t)
+	begun := s.Transaction()
+	authenticate := func(factor authenticator.Factor, id, challenge string) error {
+		_, err := s.Service.Authenticate(t.Context(), begun, factor, id, challenge)
+		return err
+	}
+	strong := s.Transaction()
+	strong.ACRs = []string{authenticator.OTP.ACR()}
+	for _, test := range []struct {
+		name string
+		got  error
+		want error
+	}{
+		{"a wrong PIN", authenticate(authenticator.PIN, logintest.IndividualID, "0000"), login.ErrMismatch},
+		{"an unknown person, in the same words", authenticate(authenticator.PIN, "5", logintest.PIN), login.ErrMismatch},
+		{"the PIN of another factor", authenticate(authenticator.OTP, logintest.IndividualID, logintest.PIN), login.ErrMismatch},
+		{"an empty id", authenticate(authenticator.PIN, "", logintest.PIN), login.ErrMismatch},
+		{"an id with a NUL", authenticate(authenticator.PIN, "1\x00", logintest.PIN), login.ErrMismatch},
+		{"an id in digits of another script", authenticate(authenticator.PIN, "١٢٣٤", logintest.PIN), login.ErrMismatch},
+		{"an oversized PIN", authenticate(authenticator.PIN, logintest.IndividualID, strings.Repeat("1", 1000)), login.ErrMismatch},
+		{"an unknown factor", authenticate("BIO", logintest.IndividualID, "x"), login.ErrUnsupported},
+		{"a factor that is too weak", failure(s.Service.Authenticate(t.Context(), strong, authenticator.PIN, logintest.IndividualID, logintest.PIN)), login.ErrUnsupported},
+		{"consent before login", failure(s.Service.Allow(t.Context(), begun, nil, nil)), login.ErrNotAuthenticated},
+	} {
+		if !errors.Is(test.got, test.want) {
+			t.Errorf("%s: %v, want %v", test.name, test.got, test.want)
+		}
+	}
+	for _, seen := range s.Persons.Attempts() {
+		if strings.ContainsAny(seen.IndividualID, "\x00") || len(seen.Challenge) > 128 || seen.Transaction != begun.ID {
+			t.Errorf("the authenticator was asked %q", seen)
+		}
+	}
+}
+
+func failure[T any](_ T, err error) error { return err }
+
+func TestGuessingEnds(t *testing.T) {
+	s := logintest.New(t)
+	begun := s.Transaction()
+	for range 5 {
+		if _, err := s.Service.Authenticate(t.Context(), begun, authenticator.PIN, logintest.IndividualID, "0000"); !errors.Is(err, login.ErrMismatch) {
+			t.Fatal(err)
+		}
+	}
+	if _, err := s.Service.Authenticate(t.Context(), begun, authenticator.PIN, logintest.IndividualID, logintest.PIN); !errors.Is(err, attempts.ErrLocked) {
+		t.Errorf("the right PIN after five wrong ones: %v", err)
+	}
+	if got := len(s.Persons.Attempts()); got != 5 {
+		t.Errorf("the authenticator was asked %d times", got)
+	}
+}
+
+func TestGuessesInParallelDoNotGetMore(t *testing.T) {
+	s := logintest.New(t)
+	begun := s.Transaction()
+	var group sync.WaitGroup
+	for i := range 50 {
+		group.Go(func() {
+			pin := fmt.Sprintf("%04d", 5000+i)
+			if _, err := s.Service.Authenticate(t.Context(), begun, authenticator.PIN, logintest.IndividualID, pin); err == nil {
+				t.Error("a wrong PIN was right")
+			}
+		})
+	}
+	group.Wait()
+	if got := len(s.Persons.Attempts()); got != 5 {
+		t.Errorf("%d PINs of 50 were looked at, want 5", got)
+	}
+}
+
+func TestUserRejects(t *testing.T) {
+	s := logintest.New(t)
+	for name, begun := range map[string]*transaction.Transaction{
+		"fapi2-security-profile-final-user-rejects-authentication": s.Transaction(),
+		"after the login": logIn(t, s, s.Transaction()).Transaction,
+	} {
+		t.Run(name, func(t *testing.T) {
+			answer := logintest.Answer(t, s.Service.Deny(begun).Location)
+			if answer.Get("error") != "access_denied" || answer.Get("state") != "st" || answer.Has("code") {
+				t.Errorf("answer %v", answer)
+			}
+		})
+	}
+}
+
+func TestAnotherPersonThanAskedFor(t *testing.T) {
+	s := logintest.New(t)
+	s.Consent(t, "openid", "profile", "email")
+	begun := s.Transaction()
+	begun.Subject = s.Keys.Subject("", logintest.Person)
+	if answer := logintest.Answer(t, logIn(t, s, begun).Location); !answer.Has("code") {
+		t.Errorf("the person asked for: %v", answer)
+	}
+	outcome, err := s.Service.Authenticate(t.Context(), begun, authenticator.PIN, logintest.Other, logintest.PIN)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if answer := logintest.Answer(t, outcome.Location); answer.Get("error") != "login_required" || outcome.Session == nil {
+		t.Errorf("another person: %v, session %v", answer, outcome.Session)
+	}
+}
+
+func TestPushedRequestIsCompletedOnce(t *testing.T) {
+	s := logintest.New(t)
+	s.Consent(t, "openid", "profile", "email")
+	visit := func() *transaction.Transaction {
+		begun := s.Transaction()
+		begun.Pushed = "request-1"
+		return begun
+	}
+	first, second := visit(), visit()
+	t.Run("fapi2-security-profile-final-par-ensure-reused-request-uri-prior-to-auth-completion-succeeds", func(t *testing.T) {
+		if answer := logintest.Answer(t, logIn(t, s, second).Location); !answer.Has("code") {
+			t.Errorf("the second visit: %v", answer)
+		}
+		if answer := logintest.Answer(t, logIn(t, s, second).Location); !answer.Has("code") {
+			t.Errorf("its last step again, after a lost answer: %v", answer)
+		}
+	})
+	t.Run("fapi2-security-profile-final-par-attempt-reuse-request_uri", func(t *testing.T) {
+		for _, late := range []*transaction.Transaction{first, visit()} {
+			answer := logintest.Answer(t, logIn(t, s, late).Location)
+			if answer.Get("error") != "invalid_request_uri" || answer.Has("code") {
+				t.Errorf("answer %v", answer)
+			}
+		}
+	})
+	if life := s.Marks.Lives()[0]; life < 10*time.Minute+transaction.PushedLife {
+		t.Errorf("the mark ends after %s: a login that began just before the request expired may end later", life)
+	}
+}
+
+func TestPushedRequestInParallelGivesOneCode(t *testing.T) {
+	s := logintest.New(t)
+	s.Consent(t, "openid", "profile", "email")
+	codes := make(chan string, 50)
+	var group sync.WaitGroup
+	for range 50 {
+		group.Go(func() {
+			begun := s.Transaction()
+			begun.Pushed = "request-1"
+			begun.Session = s.Session()
+			outcome, err := s.Service.Resume(t.Context(), begun)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			if outcome.Code != "" {
+				codes <- outcome.Code
+			}
+		})
+	}
+	group.Wait()
+	if len(codes) != 1 {
+		t.Errorf("%d codes for one pushed request", len(codes))
+	}
+}
+
+// Whatever is away, the answer is a step done or an infrastructure error: never
+// a word about the person or the request.
+func TestEveryDependencyAway(t *testing.T) {
+	returning, first := []string{"openid", "profile", "email"}, []string(nil)
+	for _, test := range []struct {
+		name     string
+		consents []string
+		away     func(*logintest.Site) *logintest.Switch
+		pushed   string
+		works    bool
+	}{
+		{"a returning person never needs the primary", returning, func(s *logintest.Site) *logintest.Switch { return &s.Grants.Primary }, "", true},
+		{"nor the counters", returning, func(s *logintest.Site) *logintest.Switch { return &s.Counters.Switch }, "", true},
+		{"nor the marks, unless the request was pushed", returning, func(s *logintest.Site) *logintest.Switch { return &s.Marks.Switch }, "", true},
+		{"then the mark must be there", returning, func(s *logintest.Site) *logintest.Switch { return &s.Marks.Switch }, "request-1", false},
+		{"consent that cannot be told is not asked for again", returning, func(s *logintest.Site) *logintest.Switch { return &s.Grants.Replica }, "", false},
+		{"nobody is known without the authenticator", returning, func(s *logintest.Site) *logintest.Switch { return &s.Persons.Switch }, "", false},
+		{"a first consent needs two zones", first, func(s *logintest.Site) *logintest.Switch { return &s.Grants.Primary }, "", false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := logintest.New(t)
+			if test.consents != nil {
+				s.Consent(t, test.consents...)
+			}
+			begun := s.Transaction()
+			begun.Pushed = test.pushed
+			away := test.away(s)
+			run := func() (*login.Outcome, error) {
+				outcome, err := s.Service.Authenticate(t.Context(), begun, authenticator.PIN, logintest.IndividualID, logintest.PIN)
+				if err != nil || outcome.Location != "" {
+					return outcome, err
+				}
+				return s.Service.Allow(t.Context(), outcome.Transaction, []string{"name"}, nil)
+			}
+			away.SetAway(true)
+			for range 8 { // more often than PINs may be wrong
+				outcome, err := run()
+				if test.works && (err != nil || outcome.Code == "") {
+					t.Fatalf("outcome %+v, %v", outcome, err)
+				}
+				if !test.works && !errors.Is(err, logintest.ErrAway) {
+					t.Fatalf("outcome %+v, %v; want an infrastructure error", outcome, err)
+				}
+			}
+			away.SetAway(false)
+			if outcome, err := run(); err != nil || outcome.Code == "" {
+				t.Errorf("afterwards: %+v, %v", outcome, err)
+			}
+		})
+	}
+}
+
+func TestOneTimeCodes(t *testing.T) {
+	s := logintest.New(t)
+	begun := s.Transaction()
+	delivery, sent, err := s.Service.SendOTP(t.Context(), begun, logintest.IndividualID)
+	if err != nil || delivery.MaskedEmail == "" || !sent.OTPSent || begun.OTPSent {
+		t.Fatalf("delivery %+v, %+v, %v", delivery, sent, err)
+	}
+	outcome, err := s.Service.Authenticate(t.Context(), sent, authenticator.OTP, logintest.IndividualID, logintest.OTP)
+	if err != nil || outcome.Session.ACR != authenticator.OTP.ACR() || !slices.Equal(outcome.Session.AMR, []string{"otp"}) {
+		t.Errorf("outcome %+v, %v", outcome, err)
+	}
+	for range 2 {
+		if _, _, err := s.Service.SendOTP(t.Context(), begun, logintest.IndividualID); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, _, err := s.Service.SendOTP(t.Context(), begun, logintest.IndividualID); !errors.Is(err, attempts.ErrLocked) {
+		t.Errorf("the fourth code: %v", err)
+	}
+	s.Persons.SetAway(true)
+	if _, _, err := s.Service.SendOTP(t.Context(), s.Transaction(), logintest.Other); !errors.Is(err, logintest.ErrAway) {
+		t.Errorf("authenticator away: %v", err)
+	}
+	begun.ACRs = []string{authenticator.PIN.ACR()}
+	if _, _, err := s.Service.SendOTP(t.Context(), begun, logintest.IndividualID); !errors.Is(err, login.ErrUnsupported) {
+		t.Errorf("a login that wants a PIN: %v", err)
+	}
+}
+
+func TestView(t *testing.T) {
+	s := logintest.New(t)
+	begun := s.Transaction()
+	begun.Locales, begun.LoginHint = []string{"xx", "nb"}, "123"
+	begun.Scopes = append(begun.Scopes, "national_id")
+	begun.Configurations = []string{"national-id"}
+	begun.ACRs = []string{authenticator.Wallet.ACR(), authenticator.PIN.ACR()}
+	s.Pass(time.Minute)
+	view, err := s.Service.View(t.Context(), begun)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if view.ClientName != "Skatteetaten" || view.RedirectOrigin != "https://tax.example.org" || view.ExpiresIn != 540 || view.LoginHint != "123" || view.Authenticated {
+		t.Errorf("view %+v", view)
+	}
+	if !slices.Equal(view.Factors, []authenticator.Factor{authenticator.Wallet, authenticator.PIN}) || !slices.Equal(view.Credentials, []string{"National ID"}) {
+		t.Errorf("factors %v, credentials %v", view.Factors, view.Credentials)
+	}
+	if len(view.Claims) != 8 || view.Claims[0].Name != "name" {
+		t.Errorf("claims %+v", view.Claims)
+	}
+	for uri, want := range map[string]string{"https://c:8443/cb?x": "https://c:8443", "app.example:/cb": "app.example:", ":": ""} {
+		if got := login.Origin(uri); got != want {
+			t.Errorf("origin of %s is %q", uri, got)
+		}
+	}
+}
+
+func BenchmarkFinish(b *testing.B) {
+	s := logintest.New(b)
+	s.Consent(b, "openid", "profile", "email")
+	begun := s.Transaction()
+	b.ReportAllocs()
+	for b.Loop() {
+		if outcome := logIn(b, s, begun); outcome.Code == "" {
+			b.Fatal("no code")
+		}
+	}
+}
