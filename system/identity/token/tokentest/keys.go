@@ -3,9 +3,9 @@ package tokentest
 import (
 	"context"
 	"crypto/rand"
-	"crypto/rsa"
 	"encoding/json"
 	"fmt"
+	"sync"
 	"testing"
 
 	"github.com/go-jose/go-jose/v4"
@@ -19,16 +19,17 @@ type Keys struct {
 	Away error
 
 	es256 *Key
-	rsa   *Key
-	kids  map[string]*Key
+	// rsa is made when it is first needed: that takes long.
+	rsa func() *Key
 }
 
 // NewKeys returns fresh keys; invalid is the verdict of Verify.
 func NewKeys(t testing.TB, invalid error) *Keys {
 	t.Helper()
-	keys := &Keys{Invalid: invalid, es256: NewKey(t, "ES256"), rsa: NewKey(t, "PS256")}
-	keys.kids = map[string]*Key{"es256": keys.es256, "rsa": keys.rsa}
-	return keys
+	return &Keys{
+		Invalid: invalid, es256: NewKey(t, "ES256"),
+		rsa: sync.OnceValue(func() *Key { return NewKey(t, "PS256") }),
+	}
 }
 
 // Sign implements token.Signer.
@@ -38,7 +39,7 @@ func (k *Keys) Sign(_ context.Context, alg jose.SignatureAlgorithm, typ string, 
 	}
 	key, kid := any(k.es256.Private), "es256"
 	if alg != jose.ES256 {
-		key, kid = k.rsa.Private.(*rsa.PrivateKey), "rsa"
+		key, kid = k.rsa().Private, "rsa"
 	}
 	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: alg, Key: key},
 		(&jose.SignerOptions{}).WithType(jose.ContentType(typ)).WithHeader("kid", kid))
@@ -63,8 +64,11 @@ func (k *Keys) Verify(token, typ string, claims any) error {
 		return fmt.Errorf("%w: %w", k.Invalid, err)
 	}
 	header := signed.Signatures[0].Protected
-	key, known := k.kids[header.KeyID]
-	if !known || header.ExtraHeaders[jose.HeaderType] != typ {
+	key := k.es256
+	if header.KeyID == "rsa" {
+		key = k.rsa()
+	}
+	if header.ExtraHeaders[jose.HeaderType] != typ {
 		return k.Invalid
 	}
 	payload, err := signed.Verify(key.Private.Public())
