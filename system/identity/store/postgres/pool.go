@@ -5,14 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"sync/atomic"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"tocsin/system/identity/store"
+	"tocsin/system/identity/store/hedge"
 	"tocsin/system/internal/wire"
 )
 
@@ -22,10 +21,12 @@ const (
 	connectTimeout = 700 * time.Millisecond
 	// operationTimeout is the whole patience of one operation.
 	operationTimeout = 2 * time.Second
-	// readAttempt bounds one try of a read, which may go to another server next.
+	// readAttempt bounds one try of a read, and readAfter is how long a server
+	// may be silent before another is asked as well.
 	readAttempt = 700 * time.Millisecond
-	// forgetEvery bounds how often reads empty a pool.
-	forgetEvery = time.Second
+	readAfter   = 100 * time.Millisecond
+	// readRest is how long a server that failed is asked only after the others.
+	readRest = time.Second
 	// warningKey is where a connection keeps the last warning the server gave.
 	warningKey = "warning"
 )
@@ -36,16 +37,16 @@ type Config struct {
 	Hosts          []string
 	Database, User string
 	TLS            wire.TLS
-	// MaxConnections bounds each of the two pools.
+	// MaxConnections bounds the pool for writes, and that for reads of each host.
 	MaxConnections int
 }
 
 // DB is the cluster. It connects when it is first used, and again after every loss.
 type DB struct {
-	write, read *pgxpool.Pool
-	primary     *search
-	// When the pools last forgot their connections, in Unix nanoseconds.
-	forgotWrite, forgotRead atomic.Int64
+	write   *pgxpool.Pool
+	primary *search
+	// readers are the hosts, each with a pool of its own.
+	readers *hedge.Servers[*pgxpool.Pool]
 }
 
 // Open returns a DB; it does not connect yet.
@@ -54,19 +55,32 @@ func Open(ctx context.Context, config Config) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	read, err := open(ctx, config, "prefer-standby")
-	if err != nil {
-		write.Close()
-		return nil, err
+	var readers []*pgxpool.Pool
+	for _, host := range config.Hosts {
+		alone := config
+		alone.Hosts = []string{host}
+		pool, err := open(ctx, alone, "any")
+		if err != nil {
+			for _, opened := range append(readers, write) {
+				opened.Close()
+			}
+			return nil, err
+		}
+		readers = append(readers, pool)
 	}
-	return &DB{write: write, read: read, primary: newSearch(write)}, nil
+	policy := hedge.Policy{
+		After: readAfter, Attempt: readAttempt, Patience: operationTimeout, Rest: readRest, Parallel: 2, Verdict: isVerdict,
+	}
+	return &DB{write: write, primary: newSearch(write), readers: hedge.New(policy, readers...)}, nil
 }
 
 // Close ends all connections.
 func (d *DB) Close() {
 	d.primary.stop()
 	d.write.Close()
-	d.read.Close()
+	for _, reader := range d.readers.All() {
+		reader.Close()
+	}
 }
 
 func open(ctx context.Context, config Config, attributes string) (*pgxpool.Pool, error) {
@@ -126,74 +140,29 @@ func keepAfter(_ *pgconn.PgConn, err *pgconn.PgError) bool {
 	return err.SeverityUnlocalized != "FATAL"
 }
 
-// query runs a read, on a standby where there is one. A server that does not
-// answer in time costs one attempt, not the operation.
-func (d *DB) query(ctx context.Context, pool *pgxpool.Pool, read func(context.Context, *pgxpool.Pool) error) error {
-	ctx, cancel := context.WithTimeout(ctx, operationTimeout)
-	defer cancel()
-	for {
-		attempt, cancelAttempt := context.WithTimeout(ctx, readAttempt)
-		err := read(attempt, pool)
-		cancelAttempt()
-		if err == nil {
-			return nil
-		}
-		if errors.Is(err, pgx.ErrNoRows) {
-			return store.ErrNotFound
-		}
-		if Refused(err) {
-			return err
-		}
-		d.forget(pool, time.Now())
-		select {
-		case <-ctx.Done():
-			return err
-		case <-time.After(50 * time.Millisecond):
-		}
-	}
-}
-
-// exec runs a write that may be repeated. It waits for replication as long as
-// the operation may take: cutting it short would only make it start again.
-func (d *DB) exec(caller context.Context, write func(context.Context, *pgxpool.Pool) error) error {
-	ctx, cancel := context.WithTimeout(caller, operationTimeout)
-	defer cancel()
-	for {
-		round, err := d.primary.await(ctx)
-		if err != nil {
-			return err
-		}
-		if err = write(ctx, d.write); err == nil || Refused(err) {
-			return err
-		}
-		if errors.Is(caller.Err(), context.Canceled) {
-			return err // the caller has gone; that says nothing of the server
-		}
-		d.primary.lost(round)
-		if ctx.Err() != nil {
-			return err
-		}
-	}
-}
-
-// forget drops the pooled connections, at most once in a while: an outage makes
-// every waiting read fail, and each must not tear down what the others have
-// just connected.
-func (d *DB) forget(pool *pgxpool.Pool, now time.Time) {
-	last := &d.forgotWrite
-	if pool == d.read {
-		last = &d.forgotRead
-	}
-	before := last.Load()
-	if now.UnixNano()-before < int64(forgetEvery) || !last.CompareAndSwap(before, now.UnixNano()) {
-		return
-	}
-	pool.Reset()
-}
-
 // Refused reports whether the server understood an operation and means its no,
-// so that repeating it is pointless.
+// so that repeating it is pointless. Conflicts with others (classes 40 and 55),
+// want of resources (53) and trouble of the server itself (57, 58, XX) pass.
 func Refused(err error) bool {
 	var refused *pgconn.PgError
-	return errors.As(err, &refused) && keepAfter(nil, refused)
+	if !errors.As(err, &refused) || !keepAfter(nil, refused) || len(refused.Code) != 5 {
+		return false
+	}
+	switch refused.Code[:2] {
+	case "40", "53", "55", "57", "58", "XX":
+		return false
+	}
+	return true
+}
+
+// ownError is what this process found by itself: no server is to blame.
+type ownError struct{ error }
+
+func (e ownError) Unwrap() error { return e.error }
+
+// isVerdict reports whether err is an answer that no other try would change.
+func isVerdict(err error) bool {
+	var own ownError
+	return errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrExists) || errors.Is(err, store.ErrConsumed) ||
+		errors.As(err, &own) || Refused(err)
 }

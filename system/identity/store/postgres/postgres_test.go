@@ -1,0 +1,301 @@
+package postgres_test
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+
+	"tocsin/system/identity/clients"
+	"tocsin/system/identity/grant"
+	"tocsin/system/identity/store"
+	"tocsin/system/identity/store/postgres"
+	"tocsin/system/identity/store/realtest"
+	"tocsin/system/identity/storetest"
+)
+
+// shared is the servers that the tests use, in order.
+var shared struct {
+	site             *realtest.Site
+	primary, standby *realtest.Postgres
+}
+
+func TestMain(m *testing.M) { os.Exit(run(m)) }
+
+func run(m *testing.M) int {
+	site, err := realtest.NewSite()
+	if err == nil {
+		shared.site = site
+		defer site.Close()
+		err = prepare(context.Background())
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return m.Run()
+}
+
+func prepare(ctx context.Context) (err error) {
+	if shared.primary, err = shared.site.StartPostgres(ctx, "primary"); err != nil {
+		return err
+	}
+	if shared.standby, err = shared.site.StartStandby(ctx, "standby", shared.primary); err != nil {
+		return err
+	}
+	db, err := openAt(ctx, "identity", shared.primary.Port)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	return db.Migrate(ctx)
+}
+
+func openAt(ctx context.Context, database string, ports ...int) (*postgres.DB, error) {
+	files, err := shared.site.CA.Issue("identity")
+	if err != nil {
+		return nil, err
+	}
+	config := postgres.Config{Database: database, User: "identity", TLS: files, MaxConnections: 4}
+	for _, port := range ports {
+		config.Hosts = append(config.Hosts, realtest.Address(port))
+	}
+	return postgres.Open(ctx, config)
+}
+
+func open(t testing.TB, ports ...int) *postgres.DB {
+	t.Helper()
+	db, err := openAt(context.WithoutCancel(t.Context()), "identity", ports...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(db.Close)
+	return db
+}
+
+func TestContracts(t *testing.T) {
+	a, b := open(t, shared.primary.Port, shared.standby.Port), open(t, shared.standby.Port, shared.primary.Port)
+	t.Run("grants", func(t *testing.T) { storetest.Grants(t, a, b) })
+	t.Run("clients", func(t *testing.T) { storetest.Clients(t, a, b) })
+	t.Run("records", func(t *testing.T) { storetest.Records(t, postgres.NewRecords(a), postgres.NewRecords(b)) })
+}
+
+func TestContractsOverBadNetwork(t *testing.T) {
+	network, err := shared.site.Network(shared.primary.Port, shared.standby.Port)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(network.Close)
+	behind, direct := open(t, network.Ports...), open(t, shared.primary.Port, shared.standby.Port)
+	t.Run("grants", func(t *testing.T) { storetest.GrantsFaults(t, network, behind, direct) })
+	t.Run("clients", func(t *testing.T) { storetest.ClientsFaults(t, network, behind, direct) })
+	t.Run("records", func(t *testing.T) {
+		storetest.RecordsFaults(t, network, postgres.NewRecords(behind), postgres.NewRecords(direct))
+	})
+}
+
+func someGrant() *grant.Grant {
+	return &grant.Grant{ID: rand.Text(), ClientID: rand.Text(), Person: "p", Scopes: []string{"openid"}, Claims: []string{"name"}, Allowed: []string{"name"}}
+}
+
+func someClient() *clients.Client {
+	return &clients.Client{
+		ID: rand.Text(), Name: "n", RedirectURIs: []string{"https://c.example/cb"}, Keys: jose.JSONWebKeySet{Keys: []jose.JSONWebKey{}},
+		Scopes: []string{"openid"}, GrantTypes: []string{"authorization_code"},
+	}
+}
+
+// stored saves a consent and a client and waits until the standby has them.
+func stored(t *testing.T) (*grant.Grant, *clients.Client) {
+	t.Helper()
+	db, standby := open(t, shared.primary.Port), open(t, shared.standby.Port)
+	g, client := someGrant(), someClient()
+	await(t, func() error { return db.Save(t.Context(), g) })
+	await(t, func() error { return db.CreateClient(t.Context(), client) })
+	await(t, func() error { _, err := standby.Latest(t.Context(), g.ClientID, g.Person); return err })
+	await(t, func() error {
+		all, err := standby.Clients(t.Context())
+		for _, one := range all {
+			if one.ID == client.ID {
+				return err
+			}
+		}
+		return errors.Join(errors.New("the standby lacks the client"), err)
+	})
+	return g, client
+}
+
+// TestReadsOfALoginNeedNoPrimary is the promise to returning users.
+func TestReadsOfALoginNeedNoPrimary(t *testing.T) {
+	for _, outage := range []struct {
+		name       string
+		begin, end func() error
+		patience   time.Duration // for each read, connecting included
+	}{
+		{"is dead", shared.primary.Kill, func() error { return shared.primary.Start(context.Background()) }, 400 * time.Millisecond},
+		{"is frozen", shared.primary.Freeze, shared.primary.Thaw, 400 * time.Millisecond},
+	} {
+		t.Run("the primary "+outage.name, func(t *testing.T) {
+			g, client := stored(t)
+			db := open(t, shared.primary.Port, shared.standby.Port) // it prefers the one that fails
+			if _, err := db.Client(t.Context(), client.ID); err != nil {
+				t.Fatal(err)
+			}
+			if err := outage.begin(); err != nil {
+				t.Fatal(err)
+			}
+			defer func() {
+				if err := outage.end(); err != nil {
+					t.Error(err)
+				}
+			}()
+			for range 20 {
+				started := time.Now()
+				got, err := db.Latest(t.Context(), g.ClientID, g.Person)
+				if err != nil || got.ID != g.ID {
+					t.Errorf("consent: %+v, %v", got, err)
+				}
+				if _, err := db.Client(t.Context(), client.ID); err != nil {
+					t.Errorf("client: %v", err)
+				}
+				if took := time.Since(started); took > outage.patience {
+					t.Errorf("two reads took %s", took)
+				}
+			}
+			if _, err := db.Client(t.Context(), rand.Text()); err == nil || errors.Is(err, store.ErrNotFound) {
+				t.Errorf("that there is no client cannot be known now: %v", err)
+			}
+			if err := db.Save(t.Context(), someGrant()); err == nil || postgres.Refused(err) {
+				t.Errorf("a save in the outage: %v", err)
+			}
+			if count, err := db.Readable(t.Context()); err != nil || count != 1 {
+				t.Errorf("%d servers readable, %v", count, err)
+			}
+		})
+	}
+}
+
+// TestLaggingStandbyGivesNoVerdict stops the standby from taking in what it gets.
+func TestLaggingStandbyGivesNoVerdict(t *testing.T) {
+	db := open(t, shared.standby.Port, shared.primary.Port)
+	replay := func(statement string) {
+		t.Helper()
+		if err := shared.standby.SQL(context.WithoutCancel(t.Context()), "SELECT pg_wal_replay_"+statement+"()"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	await(t, func() error { return db.Save(t.Context(), someGrant()) })
+	replay("pause")
+	defer replay("resume")
+	g, client := someGrant(), someClient()
+	if err := db.Save(t.Context(), g); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.CreateClient(t.Context(), client); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.Client(t.Context(), client.ID); err != nil {
+		t.Errorf("client that the standby lacks: %v", err)
+	}
+	if _, err := db.Grant(t.Context(), g.ID); err != nil {
+		t.Errorf("grant that the standby lacks: %v", err)
+	}
+	if _, err := db.Latest(t.Context(), g.ClientID, g.Person); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("the standby took the grant in, so nothing was tested: %v", err)
+	}
+}
+
+// TestWritesAreAcknowledgedOnlyWhenReplicated makes commits wait for a standby
+// that does not exist. Waiting in vain is an error, and so is a wait that an
+// administrator cancels, after which the server says "committed" and warns.
+func TestWritesAreAcknowledgedOnlyWhenReplicated(t *testing.T) {
+	db := open(t, shared.primary.Port)
+	known := someClient()
+	await(t, func() error { return db.CreateClient(t.Context(), known) })
+	settle := func(names string) {
+		t.Helper()
+		for _, statement := range []string{"ALTER SYSTEM SET synchronous_standby_names = '" + names + "'", "SELECT pg_reload_conf()"} {
+			if err := shared.primary.SQL(context.WithoutCancel(t.Context()), statement); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	settle("nobody")
+	defer settle("")
+	// The server takes the setting up a moment after it was told to.
+	await(t, func() error {
+		if err := db.Save(t.Context(), someGrant()); err == nil {
+			return errors.New("a grant that nobody replicated is acknowledged")
+		}
+		return nil
+	})
+	for name, write := range map[string]func() error{
+		"a grant":  func() error { return db.Save(t.Context(), someGrant()) },
+		"a client": func() error { return db.CreateClient(t.Context(), someClient()) },
+		"a change of a client": func() error {
+			_, err := db.UpdateClient(t.Context(), known.ID, func(c *clients.Client) error { c.Name += "."; return nil })
+			return err
+		},
+		"seeded clients": func() error { return db.PutClients(t.Context(), []clients.Client{*someClient()}) },
+		"an issuance":    func() error { return postgres.NewRecords(db).Issue(t.Context(), someIssuance()) },
+	} {
+		t.Run(name+" whose wait was cancelled is not acknowledged", func(t *testing.T) {
+			ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
+			cancelled := make(chan error, 1)
+			go func() { cancelled <- cancelWaits(ctx) }()
+			if err := write(); err == nil || postgres.Refused(err) {
+				t.Errorf("got %v", err)
+			}
+			stop()
+			if err := <-cancelled; err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// cancelWaits cancels every wait for replication until ctx ends.
+func cancelWaits(ctx context.Context) error {
+	for {
+		err := shared.primary.SQL(ctx, "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'")
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("cancel waits: %w", err)
+		}
+	}
+}
+
+func TestCopies(t *testing.T) {
+	db := open(t, shared.primary.Port)
+	await(t, func() error {
+		if count, err := db.Copies(t.Context()); err != nil || count != 1 { // its standby is asynchronous
+			return fmt.Errorf("%d copies, %w", count, err)
+		}
+		return nil
+	})
+	if _, err := open(t, shared.standby.Port).Copies(t.Context()); err == nil {
+		t.Error("a standby alone is a place for writes")
+	}
+}
+
+func await(t *testing.T, check func() error) {
+	t.Helper()
+	deadline := time.Now().Add(15 * time.Second)
+	for {
+		err := check()
+		if err == nil {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatal(err)
+		}
+		<-time.After(20 * time.Millisecond)
+	}
+}
