@@ -1,0 +1,501 @@
+package authorize_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"tocsin/system/authenticator"
+	"tocsin/system/identity/authorize"
+	"tocsin/system/identity/clients"
+	"tocsin/system/identity/login/logintest"
+	"tocsin/system/identity/transaction"
+)
+
+// Requests of a browser where nobody has logged in. Names of the OpenID
+// conformance suite are those of its modules.
+func TestRequest(t *testing.T) {
+	const essentialACR = `{"id_token":{"acr":{"essential":true,"values":["%s"]}}}`
+	for _, test := range []struct {
+		name   string
+		values url.Values
+		want   string
+	}{
+		{"oidcc-server", request(), "login"},
+		{"oidcc-response-type-missing", request("response_type", "-"), "invalid_request"},
+		{"fapi2-security-profile-final-ensure-response-type-code-idtoken-fails", request("response_type", "code id_token"), "unsupported_response_type"},
+		{"fapi2-security-profile-final-ensure-response-type-token-fails", request("response_type", "token"), "unsupported_response_type"},
+		{"oidcc-ensure-request-without-nonce-succeeds-for-code-flow", request("nonce", "-"), "login"},
+		{"fapi2-security-profile-final-ensure-authorization-request-without-state-success", request("state", "-"), "login"},
+		{"fapi2-security-profile-final-ensure-authorization-request-with-64-char-nonce-success", request("nonce", strings.Repeat("n", 64)), "login"},
+		{"fapi2-security-profile-final-ensure-authorization-request-with-long-nonce", request("nonce", strings.Repeat("n", 384)), "login"},
+		{"fapi2-security-profile-final-ensure-authorization-request-with-long-state", request("state", strings.Repeat("s", 1000)), "login"},
+		{"a state of any size is no way to fill a header", request("state", strings.Repeat("s", 3000)), "invalid_request"},
+		{"oidcc-alternate-happy-flow", request("scope", "email profile openid"), "login"},
+		{"oidcc-display-page", request("display", "page"), "login"},
+		{"oidcc-display-popup", request("display", "popup"), "login"},
+		{"a display that does not exist", request("display", "hologram"), "invalid_request"},
+		{"oidcc-prompt-login", request("prompt", "login"), "login"},
+		{"oidcc-prompt-none-not-logged-in", request("prompt", "none"), "login_required"},
+		{"prompt none with another", request("prompt", "none login"), "invalid_request"},
+		{"a prompt that does not exist", request("prompt", "create"), "invalid_request"},
+		{"oidcc-ensure-request-with-unknown-parameter-succeeds", request("extra", "foobar"), "login"},
+		{"oidcc-login-hint", request("login_hint", "buffy@example.org"), "login"},
+		{"a login_hint too long for any id is no help, and no error", request("login_hint", strings.Repeat("x", 500)), "login"},
+		{"oidcc-ui-locales", request("ui_locales", "se"), "login"},
+		{"oidcc-claims-locales", request("claims_locales", "se"), "login"},
+		{"oidcc-ensure-request-with-acr-values-succeeds", request("acr_values", "1 2"), "login"},
+		{"oidcc-claims-essential", request("claims", `{"userinfo":{"name":{"essential":true}}}`), "login"},
+		{"claims that are no JSON", request("claims", `{`), "invalid_request"},
+		{"fapi2-security-profile-final-test-essential-acr-sca-claim", request("claims", fmt.Sprintf(essentialACR, "urn:openbanking:psd2:sca")), "unmet_authentication_requirements"},
+		{"an essential acr that can be met", request("claims", fmt.Sprintf(essentialACR, authenticator.OTP.ACR())), "login"},
+		{"oidcc-ensure-request-with-valid-pkce-succeeds", request(), "login"},
+		{"fapi2-security-profile-final-par-ensure-pkce-required", request("code_challenge", "-", "code_challenge_method", "-"), "invalid_request"},
+		{"fapi2-security-profile-final-par-plain-pkce-rejected", request("code_challenge_method", "plain"), "invalid_request"},
+		{"a challenge that is no hash", request("code_challenge", "short"), "invalid_request"},
+		{"oidcc-ensure-registered-redirect-uri", request("redirect_uri", "https://tax.example.org/cb/other"), "page: invalid_request"},
+		{"fapi2-security-profile-final-ensure-redirect-uri-in-authorization-request", request("redirect_uri", "-"), "page: invalid_request"},
+		{"a redirect URI that only begins like a registered one", request("redirect_uri", logintest.RedirectURI+".evil.example"), "page: invalid_request"},
+		{"a redirect URI in another case", request("redirect_uri", "https://tax.example.org/CB"), "page: invalid_request"},
+		{"a redirect URI with a fragment", request("redirect_uri", logintest.RedirectURI+"#x"), "page: invalid_request"},
+		{"oidcc-request-uri-unsigned-supported-correctly-or-rejected-as-unsupported", request("request_uri", "https://tax.example.org/request.jwt"), "request_uri_not_supported"},
+		{"oidcc-unsigned-request-object-supported-correctly-or-rejected-as-unsupported", request("request", "eyJhbGciOiJub25lIn0.e30."), "request_not_supported"},
+		{"oidcc-ensure-request-object-with-redirect-uri", request("request", "eyJhbGciOiJub25lIn0.e30.", "redirect_uri", "https://evil.example/"), "page: invalid_request"},
+		{"registration", request("registration", "{}"), "registration_not_supported"},
+		{"response_mode query", request("response_mode", "query"), "login"},
+		{"response_mode fragment", request("response_mode", "fragment"), "invalid_request"},
+		{"max_age that is no number", request("max_age", "-1"), "invalid_request"},
+		{"a huge max_age", request("max_age", "9223372036854775807"), "login"},
+		{"a max_age beyond all numbers", request("max_age", "99999999999999999999"), "invalid_request"},
+		{"a scope that nobody knows is ignored (RFC 6749, 3.3)", request("scope", "openid nope"), "login"},
+		{"a scope without openid", request("scope", "profile"), "invalid_scope"},
+		{"no scope", request("scope", "-"), "invalid_scope"},
+		{"a scope for credentials without openid (OpenID4VCI 1.0, 5.1.2)", request("scope", "national_id"), "login"},
+		{"authorization_details without a scope (OpenID4VCI 1.0, 5.1.1)",
+			request("scope", "-", "authorization_details", `[{"type":"openid_credential","credential_configuration_id":"national-id"}]`), "login"},
+		{"authorization_details of another type", request("authorization_details", `[{"type":"payment"}]`), "invalid_authorization_details"},
+		{"issuer_state", request("issuer_state", "x"), "login"},
+		{"the one resource there is", request("resource", logintest.Issuer), "login"},
+		{"a resource that is not known", request("resource", "https://other.example"), "invalid_target"},
+		{"dpop_jkt", request("dpop_jkt", strings.Repeat("A", 43)), "login"},
+		{"a dpop_jkt that is no thumbprint", request("dpop_jkt", "x"), "invalid_request"},
+		{"no client_id", request("client_id", "-"), "page: invalid_request"},
+		{"an unknown client", request("client_id", "nobody"), "page: invalid_request"},
+		{"a client_id with a NUL, which a database would call its own error", request("client_id", "tax\x00office"), "page: invalid_request"},
+		{"a client_id that is no UTF-8", request("client_id", "\xff\xfe"), "page: invalid_request"},
+		{"an oversized client_id", request("client_id", strings.Repeat("x", 1000)), "page: invalid_request"},
+		{"a client that cannot be told", request("client_id", "away"), "page: unavailable"},
+		{"a state with a line break", request("state", "a\r\nSet-Cookie: x=y"), "invalid_request"},
+		{"a nonce that is no UTF-8", request("nonce", "\xff"), "invalid_request"},
+		{"right-to-left marks and other scripts are text", request("state", "\u202eحالة"), "login"},
+		{"too much in all", request("state", strings.Repeat("s", 2000), "nonce", strings.Repeat("n", 2000)), "invalid_request"},
+		{"a request_uri that nobody gave out", request("request_uri", authorize.RequestURIPrefix+"AAAA"), "page: invalid_request_uri"},
+		{"an oversized request_uri", request("request_uri", authorize.RequestURIPrefix+strings.Repeat("A", 10_000)), "page: invalid_request"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := newSite(t)
+			w := s.get(t, test.values, nil)
+			if got := s.outcome(t, w); got != test.want {
+				t.Errorf("%s, want %s (%+v, %s)", got, test.want, s.pages.failure, w.Header().Get("Location"))
+			}
+			if w.Header().Get("Cache-Control") != "no-store" {
+				t.Error("the answer may be stored")
+			}
+		})
+	}
+}
+
+func TestStateComesBackWithAnError(t *testing.T) {
+	s := newSite(t)
+	for state, want := range map[string]string{"st": "st", "-": "", "a b&c=d#é": "a b&c=d#é"} {
+		w := s.get(t, request("state", state, "prompt", "none"), nil)
+		answer := logintest.Answer(t, w.Header().Get("Location"))
+		if answer.Get("state") != want || answer.Has("state") != (want != "") {
+			t.Errorf("state %q came back as %q", state, answer.Get("state"))
+		}
+	}
+}
+
+func TestParametersGivenTwice(t *testing.T) {
+	for name, want := range map[string]string{
+		"client_id": "page: invalid_request", "redirect_uri": "page: invalid_request", "request_uri": "page: invalid_request",
+		"state": "invalid_request", "scope": "invalid_request", "nonce": "invalid_request", "claims": "invalid_request",
+		"code_challenge": "invalid_request", "prompt": "invalid_request", "response_type": "invalid_request", "extra": "invalid_request",
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSite(t)
+			values := request()
+			values[name] = []string{values.Get(name), "x"}
+			w := s.get(t, values, nil)
+			if got := s.outcome(t, w); got != want {
+				t.Errorf("%s, want %s", got, want)
+			}
+			if name == "state" && logintest.Answer(t, w.Header().Get("Location")).Has("state") {
+				t.Error("one of two states came back")
+			}
+		})
+	}
+	s := newSite(t)
+	values := request()
+	values["resource"] = []string{logintest.Issuer, logintest.Issuer}
+	if got := s.outcome(t, s.get(t, values, nil)); got != "login" { // RFC 8707, 2
+		t.Errorf("resource twice: %s", got)
+	}
+}
+
+func TestPost(t *testing.T) {
+	post := func(body, kind string) *http.Request {
+		r := httptest.NewRequest(http.MethodPost, "/authorize?client_id=ignored", strings.NewReader(body))
+		r.Header.Set("Content-Type", kind)
+		return r
+	}
+	for _, test := range []struct {
+		name string
+		r    *http.Request
+		want string
+	}{
+		{"oidcc-ensure-post-request-succeeds", post(request().Encode(), "application/x-www-form-urlencoded"), "login"},
+		{"a body that is no form", post(`{"client_id":"x"}`, "application/json"), "page: invalid_request"},
+		{"an oversized body", post(request().Encode()+"&x="+strings.Repeat("x", 40_000), "application/x-www-form-urlencoded"), "page: invalid_request"},
+		{"a query that cannot be read", httptest.NewRequest(http.MethodGet, "/authorize?client_id=%zz", nil), "page: invalid_request"},
+		{"an oversized query", httptest.NewRequest(http.MethodGet, "/authorize?"+strings.Repeat("x", 40_000), nil), "page: invalid_request"},
+		{"a hundred parameters", httptest.NewRequest(http.MethodGet, "/authorize?"+request().Encode()+hundred(), nil), "page: invalid_request"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := newSite(t)
+			if got := s.outcome(t, s.do(t, test.r, nil)); got != test.want {
+				t.Errorf("%s, want %s", got, test.want)
+			}
+		})
+	}
+}
+
+func hundred() string {
+	var b strings.Builder
+	for i := range 100 {
+		fmt.Fprintf(&b, "&p%d=x", i)
+	}
+	return b.String()
+}
+
+func TestTransactionCarriesTheRequest(t *testing.T) {
+	s := newSite(t)
+	w := s.get(t, request(
+		"scope", "profile openid nope openid", "prompt", "consent login consent", "max_age", "300", "login_hint", "123",
+		"ui_locales", "nb  en nb "+strings.Repeat("x", 40), "acr_values", "x "+authenticator.OTP.ACR(), "dpop_jkt", strings.Repeat("A", 43),
+		"authorization_details", `[{"type":"openid_credential","credential_configuration_id":"national-id"}]`, "issuer_state", "is", "resource", logintest.Issuer,
+		"claims", `{"id_token":{"sub":{"value":"someone"},"email":null}}`,
+	), nil)
+	got := s.begun(t, w)
+	if !slices.Equal(got.Scopes, []string{"openid", "profile"}) || !slices.Equal(got.Prompt, []string{"consent", "login"}) || got.MaxAge != 300 ||
+		got.LoginHint != "123" || !slices.Equal(got.Locales, []string{"nb", "en"}) || !slices.Equal(got.ACRs, []string{authenticator.OTP.ACR()}) ||
+		got.DPoPThumbprint == "" || !slices.Equal(got.Configurations, []string{"national-id"}) || got.IssuerState != "is" || got.Resource != logintest.Issuer ||
+		got.Subject != "someone" || len(got.Claims.IDToken) != 1 || got.State != "st" || got.Nonce != "no" || got.Session != nil || got.Pushed != "" {
+		t.Errorf("transaction %+v", got)
+	}
+	if !got.Started.Equal(s.Now()) || !got.Expires.Equal(s.Now().Add(10*time.Minute)) {
+		t.Errorf("from %s to %s", got.Started, got.Expires)
+	}
+}
+
+func TestBrowserKeepsThreeLogins(t *testing.T) {
+	s := newSite(t)
+	var jar []*http.Cookie
+	var ids []string
+	for range 5 {
+		w := s.get(t, request(), nil, jar...)
+		jar = after(jar, w.Result().Cookies())
+		ids = append(ids, s.begun(t, w).ID)
+		s.Pass(time.Second)
+	}
+	var names []string
+	for _, cookie := range jar {
+		names = append(names, cookie.Name)
+		if cookie.Name == authorize.BrowserCookie && (!cookie.Secure || !cookie.HttpOnly || cookie.Path != "/" || len(cookie.Value) < 20) {
+			t.Errorf("browser cookie %+v", cookie)
+		}
+	}
+	slices.Sort(names)
+	want := []string{authorize.BrowserCookie}
+	for _, id := range ids[2:] {
+		want = append(want, transaction.CookiePrefix+id)
+	}
+	if !slices.Equal(names, want) {
+		t.Errorf("cookies %v, want %v", names, want)
+	}
+}
+
+// after is what a browser does with new cookies.
+func after(jar, fresh []*http.Cookie) []*http.Cookie {
+	for _, cookie := range fresh {
+		jar = slices.DeleteFunc(jar, func(known *http.Cookie) bool { return known.Name == cookie.Name })
+		if cookie.MaxAge >= 0 {
+			jar = append(jar, cookie)
+		}
+	}
+	return jar
+}
+
+// Requests of a browser whose user has logged in, and has consented to profile
+// and email.
+func TestSession(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		values url.Values
+		set    func(*site)
+		want   string
+	}{
+		{"a known consent needs no page", request(), nil, "code"},
+		{"oidcc-prompt-none-logged-in", request("prompt", "none"), nil, "code"},
+		{"oidcc-prompt-login", request("prompt", "login"), nil, "login"},
+		{"prompt=select_account", request("prompt", "select_account"), nil, "login"},
+		{"prompt=consent", request("prompt", "consent"), nil, "consent"},
+		{"oidcc-max-age-1", request("max_age", "1"), nil, "login"},
+		{"oidcc-max-age-10000", request("max_age", "10000"), nil, "code"},
+		{"max_age=0 is prompt=login", request("max_age", "0"), nil, "login"},
+		{"max_age and prompt=none", request("max_age", "1", "prompt", "none"), nil, "login_required"},
+		{"default_max_age of the client", request(), func(s *site) { s.Clients[logintest.ClientID].DefaultMaxAge = new(int) }, "login"},
+		{"max_age goes before default_max_age", request("max_age", "100"), func(s *site) { s.Clients[logintest.ClientID].DefaultMaxAge = new(int) }, "code"},
+		{"another acr", request("acr_values", authenticator.OTP.ACR()), nil, "login"},
+		{"another acr without a page", request("acr_values", authenticator.OTP.ACR(), "prompt", "none"), nil, "login_required"},
+		{"the same acr", request("acr_values", authenticator.OTP.ACR()+" "+authenticator.PIN.ACR()), nil, "code"},
+		{"an acr that the client may not use", request(), func(s *site) { s.Clients[logintest.ClientID].ACRs = []string{authenticator.OTP.ACR()} }, "login"},
+		{"more than was allowed", request("claims", `{"userinfo":{"address":null}}`), nil, "consent"},
+		{"more than was allowed, without a page", request("claims", `{"userinfo":{"address":null}}`, "prompt", "none"), nil, "consent_required"},
+		{"a client that may not ask for more is not asked about it", request("claims", `{"userinfo":{"address":null}}`), func(s *site) {
+			s.Clients[logintest.ClientID].Claims = []string{"name", "email"}
+		}, "code"},
+		{"a session that was ended", request(), func(s *site) { s.revoked["session"] = true }, "login"},
+		{"a session that has expired", request(), func(s *site) { s.Pass(9 * time.Hour) }, "login"},
+		{"consent that cannot be told is no verdict", request(), func(s *site) { s.Grants.Replica.SetAway(true) }, "page: unavailable"},
+		{"nor without a page", request("prompt", "none"), func(s *site) { s.Grants.Replica.SetAway(true) }, "temporarily_unavailable"},
+		{"the primary is not needed", request("prompt", "none"), func(s *site) { s.Grants.Primary.SetAway(true) }, "code"},
+		{"oidcc-id-token-hint", request("prompt", "none", "id_token_hint", "person-1"), nil, "code"},
+		{"an ID token of another person", request("prompt", "none", "id_token_hint", "person-2"), nil, "login_required"},
+		{"an ID token of another person, with a page", request("id_token_hint", "person-2"), nil, "login"},
+		{"an ID token of another client", request("prompt", "none", "id_token_hint", "other-client"), nil, "login_required"},
+		{"an ID token of another issuer", request("prompt", "none", "id_token_hint", "other-issuer"), nil, "login_required"},
+		{"no ID token", request("prompt", "none", "id_token_hint", "eyJhbGciOiJub25lIn0.e30."), nil, "login_required"},
+		{"no ID token, with a page, is no hint", request("id_token_hint", "x"), nil, "code"},
+		{"a hint that cannot be told is no verdict", request("id_token_hint", "away"), nil, "page: unavailable"},
+		{"nor is it without a page", request("prompt", "none", "id_token_hint", "away"), nil, "temporarily_unavailable"},
+		{"a value for sub", request("prompt", "none", "claims", `{"id_token":{"sub":{"value":"nobody"}}}`), nil, "login_required"},
+		{"a hint and a value for sub that differ", request("id_token_hint", "person-1", "claims", `{"id_token":{"sub":{"value":"nobody"}}}`), nil, "invalid_request"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := newSite(t)
+			s.Consent(t, "openid", "profile", "email")
+			s.hint("person-1", logintest.Issuer, logintest.ClientID, logintest.Person)
+			s.hint("person-2", logintest.Issuer, logintest.ClientID, logintest.OtherPerson)
+			s.hint("other-client", logintest.Issuer, "other", logintest.Person)
+			s.hint("other-issuer", "https://evil.example", logintest.ClientID, logintest.Person)
+			s.hints["away"] = func(any) error { return logintest.ErrAway }
+			current := s.Session()
+			current.ID = "session"
+			s.Pass(2 * time.Second)
+			if test.set != nil {
+				test.set(s)
+			}
+			w := s.get(t, test.values, current)
+			if got := s.outcome(t, w); got != test.want {
+				t.Errorf("%s, want %s (%+v)", got, test.want, s.pages.failure)
+			}
+			if test.want == "page: unavailable" && (w.Code != http.StatusServiceUnavailable || w.Header().Get("Retry-After") == "") {
+				t.Errorf("%d, Retry-After %q", w.Code, w.Header().Get("Retry-After"))
+			}
+		})
+	}
+}
+
+// hint makes token the ID token of a person.
+func (s *site) hint(token, issuer, clientID, person string) {
+	subject := s.Keys.Subject("", person)
+	s.hints[token] = func(claims any) error {
+		return json.Unmarshal(fmt.Appendf(nil, `{"iss":%q,"aud":[%q],"sub":%q,"exp":1}`, issuer, clientID, subject), claims)
+	}
+}
+
+func TestCodeFromASessionKeepsItsAuthTime(t *testing.T) {
+	s := newSite(t)
+	s.Consent(t, "openid", "profile", "email")
+	current := s.Session()
+	s.Pass(time.Hour)
+	answer := logintest.Answer(t, s.get(t, request("prompt", "none"), current).Header().Get("Location"))
+	got, err := s.Codes.Open(answer.Get("code"))
+	if err != nil || !got.AuthTime.Equal(current.AuthTime) || got.SessionID != current.ID || got.Person != logintest.Person {
+		t.Errorf("code %+v, %v", got, err)
+	}
+}
+
+func TestLoginAfterMaxAgeHasANewAuthTime(t *testing.T) {
+	s := newSite(t)
+	s.Consent(t, "openid", "profile", "email")
+	current := s.Session()
+	s.Pass(2 * time.Second)
+	begun := s.begun(t, s.get(t, request("max_age", "1"), current))
+	outcome, err := s.Service.Authenticate(t.Context(), begun, authenticator.PIN, logintest.IndividualID, logintest.PIN)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := s.Codes.Open(outcome.Code)
+	if err != nil || !got.AuthTime.After(current.AuthTime) || !got.ShowAuthTime {
+		t.Errorf("code %+v, %v", got, err)
+	}
+}
+
+func TestPushedRequest(t *testing.T) {
+	push := func(t *testing.T, s *site, clientID string, values url.Values) string {
+		t.Helper()
+		uri, err := s.requests.Seal(clientID, values)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return uri
+	}
+	for _, test := range []struct {
+		name string
+		run  func(*testing.T, *site) url.Values
+		want string
+	}{
+		{"fapi2-security-profile-final-par-without-duplicate-parameters", func(t *testing.T, s *site) url.Values {
+			return url.Values{"client_id": {logintest.ClientID}, "request_uri": {push(t, s, logintest.ClientID, request())}}
+		}, "login"},
+		{"what is beside it is ignored", func(t *testing.T, s *site) url.Values {
+			return request("request_uri", push(t, s, logintest.ClientID, request()), "redirect_uri", "https://evil.example", "response_type", "token")
+		}, "login"},
+		{"fapi2-security-profile-final-par-attempt-to-use-request_uri-for-different-client", func(t *testing.T, s *site) url.Values {
+			s.Clients["other"] = &clients.Client{ID: "other", RedirectURIs: []string{logintest.RedirectURI}}
+			return url.Values{"client_id": {"other"}, "request_uri": {push(t, s, logintest.ClientID, request())}}
+		}, "page: invalid_request_uri"},
+		{"fapi2-security-profile-final-par-attempt-to-use-expired-request_uri", func(t *testing.T, s *site) url.Values {
+			uri := push(t, s, logintest.ClientID, request())
+			s.Pass(transaction.PushedLife)
+			return url.Values{"client_id": {logintest.ClientID}, "request_uri": {uri}}
+		}, "invalid_request_uri"},
+		{"fapi2-security-profile-final-ensure-unsigned-authorization-request-without-using-par-fails", func(_ *testing.T, s *site) url.Values {
+			s.Clients[logintest.ClientID].RequirePAR = true
+			return request()
+		}, "invalid_request"},
+		{"a client that has to push, and does", func(t *testing.T, s *site) url.Values {
+			s.Clients[logintest.ClientID].RequirePAR = true
+			return url.Values{"client_id": {logintest.ClientID}, "request_uri": {push(t, s, logintest.ClientID, request())}}
+		}, "login"},
+		{"a redirect URI that was taken from the client since", func(t *testing.T, s *site) url.Values {
+			uri := push(t, s, logintest.ClientID, request())
+			s.Clients[logintest.ClientID].RedirectURIs = nil
+			return url.Values{"client_id": {logintest.ClientID}, "request_uri": {uri}}
+		}, "page: invalid_request"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := newSite(t)
+			if got := s.outcome(t, s.get(t, test.run(t, s), nil)); got != test.want {
+				t.Errorf("%s, want %s (%+v)", got, test.want, s.pages.failure)
+			}
+		})
+	}
+	t.Run("fapi2-security-profile-final-state-only-outside-request-object-not-used", func(t *testing.T) {
+		s := newSite(t)
+		values := request("request_uri", push(t, s, logintest.ClientID, request("state", "-")), "state", "outside")
+		if got := s.begun(t, s.get(t, values, nil)); got.State != "" || got.Pushed == "" {
+			t.Errorf("transaction %+v", got)
+		}
+	})
+}
+
+func TestPushedRequestFromASessionIsCompletedOnce(t *testing.T) {
+	s := newSite(t)
+	s.Consent(t, "openid", "profile", "email")
+	uri, err := s.requests.Seal(logintest.ClientID, request())
+	if err != nil {
+		t.Fatal(err)
+	}
+	values := url.Values{"client_id": {logintest.ClientID}, "request_uri": {uri}}
+	for i, want := range []string{"code", "invalid_request_uri", "invalid_request_uri"} {
+		if got := s.outcome(t, s.get(t, values, s.Session())); got != want {
+			t.Errorf("visit %d: %s, want %s", i+1, got, want)
+		}
+	}
+	s.Marks.SetAway(true)
+	if got := s.outcome(t, s.get(t, values, s.Session())); got != "page: unavailable" {
+		t.Errorf("when nobody can tell: %s", got)
+	}
+}
+
+func TestClientsThatAreRefused(t *testing.T) {
+	for name, set := range map[string]func(*clients.Client){
+		"an inactive client":                       func(c *clients.Client) { c.Inactive = true },
+		"a client without the authorization grant": func(c *clients.Client) { c.GrantTypes = []string{"client_credentials"} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSite(t)
+			set(s.Clients[logintest.ClientID])
+			if got := s.outcome(t, s.get(t, request(), s.Session())); got != "unauthorized_client" {
+				t.Errorf("got %s", got)
+			}
+		})
+	}
+}
+
+func TestRegisteredRedirectURI(t *testing.T) {
+	app := &clients.Client{AuthMethod: clients.Public, RedirectURIs: []string{"http://127.0.0.1/cb", "http://[::1]:1/cb?a=b", "app.example:/cb"}}
+	web := &clients.Client{RedirectURIs: []string{"http://127.0.0.1/cb", "https://c.example/cb"}}
+	for _, test := range []struct {
+		client *clients.Client
+		uri    string
+		want   bool
+	}{
+		{app, "http://127.0.0.1/cb", true},
+		{app, "http://127.0.0.1:50123/cb", true}, // RFC 8252, 7.3
+		{app, "http://[::1]:50123/cb?a=b", true},
+		{app, "app.example:/cb", true},
+		{app, "http://127.0.0.1:50123/other", false},
+		{app, "http://127.0.0.1:50123/cb?a=b", false},
+		{app, "http://127.0.0.1:50123/cb#f", false},
+		{app, "https://127.0.0.1:50123/cb", false},
+		{app, "http://user@127.0.0.1:50123/cb", false},
+		{app, "http://127.0.0.2:50123/cb", false},
+		{app, "http://localhost:50123/cb", false}, // RFC 8252, 8.3
+		{app, "http://127.0.0.1.evil.example:50123/cb", false},
+		{app, "", false},
+		{web, "http://127.0.0.1:50123/cb", false}, // only apps listen on any port
+		{web, "https://c.example:443/cb", false},
+		{web, "https://c.example/cb", true},
+		{web, "https://c.example/cb/", false},
+		{web, "https://c.example/%63b", false},
+	} {
+		if got := authorize.Registered(test.client, test.uri); got != test.want {
+			t.Errorf("%s: %v", test.uri, got)
+		}
+	}
+}
+
+func TestBeginWithoutABrowser(t *testing.T) {
+	s := newSite(t)
+	begun, err := s.endpoint.Service.Begin(t.Context(), request(), nil)
+	if err != nil || begun.Transaction == nil || begun.State == "" || begun.Location != "" {
+		t.Errorf("begun %+v, %v", begun, err)
+	}
+	_, err = s.endpoint.Service.Begin(t.Context(), request("prompt", "none"), nil)
+	var refusal *authorize.Refusal
+	if !errors.As(err, &refusal) || !strings.HasPrefix(refusal.Location, logintest.RedirectURI) {
+		t.Errorf("refused with %v", err)
+	}
+}
+
+func BenchmarkBegin(b *testing.B) {
+	s := newSite(b)
+	values := request("claims", `{"userinfo":{"name":{"essential":true}}}`, "acr_values", authenticator.PIN.ACR())
+	b.ReportAllocs()
+	for b.Loop() {
+		if w := s.get(b, values, nil); w.Code != http.StatusSeeOther {
+			b.Fatal(w.Code)
+		}
+	}
+}
