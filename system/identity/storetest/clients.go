@@ -25,7 +25,7 @@ type ClientStore interface {
 	clients.Store
 	Clients(ctx context.Context) ([]*clients.Client, error)
 	CreateClient(ctx context.Context, client *clients.Client) error
-	UpdateClient(ctx context.Context, id string, change func(*clients.Client) error) (*clients.Client, error)
+	ChangeClient(ctx context.Context, id string, change func(*clients.Client) error) (*clients.Client, error)
 	PutClients(ctx context.Context, all []clients.Client) error
 }
 
@@ -126,7 +126,7 @@ func Clients(t *testing.T, zoneA, zoneB ClientStore) {
 		for i := range 8 {
 			client.Name += "+"
 			group.Go(func() {
-				_, err := []ClientStore{zoneA, zoneB}[i%2].UpdateClient(t.Context(), client.ID, func(c *clients.Client) error {
+				_, err := []ClientStore{zoneA, zoneB}[i%2].ChangeClient(t.Context(), client.ID, func(c *clients.Client) error {
 					c.Name, c.Inactive = c.Name+"+", false
 					return nil
 				})
@@ -142,7 +142,7 @@ func Clients(t *testing.T, zoneA, zoneB ClientStore) {
 	t.Run("an update that refuses changes nothing", func(t *testing.T) {
 		client := create(t)
 		refuse := errors.New("no")
-		_, err := zoneA.UpdateClient(t.Context(), client.ID, func(c *clients.Client) error {
+		_, err := zoneA.ChangeClient(t.Context(), client.ID, func(c *clients.Client) error {
 			c.Name = "other"
 			return refuse
 		})
@@ -155,7 +155,7 @@ func Clients(t *testing.T, zoneA, zoneB ClientStore) {
 		if _, err := zoneA.Client(t.Context(), rand.Text()); !errors.Is(err, store.ErrNotFound) {
 			t.Errorf("read: %v", err)
 		}
-		_, err := zoneA.UpdateClient(t.Context(), rand.Text(), func(*clients.Client) error { return nil })
+		_, err := zoneA.ChangeClient(t.Context(), rand.Text(), func(*clients.Client) error { return nil })
 		if !errors.Is(err, store.ErrNotFound) {
 			t.Errorf("update: %v", err)
 		}

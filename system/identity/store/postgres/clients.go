@@ -17,11 +17,13 @@ import (
 // metadata or newer, and metadata with all the rest.
 const clientColumns = `id, name, redirect_uris, jwks, scopes, grant_types, metadata`
 
+const selectClient = `SELECT ` + clientColumns + ` FROM clients WHERE id = $1`
+
 // Client implements clients.Store. Any server may know the client; that there
 // is none says only the one that takes writes, because it is a verdict.
 func (d *DB) Client(ctx context.Context, id string) (*clients.Client, error) {
 	read := func(ctx context.Context, from queryer) (*clients.Client, error) {
-		return scanClient(from.QueryRow(ctx, `SELECT `+clientColumns+` FROM clients WHERE id = $1`, id))
+		return scanClient(from.QueryRow(ctx, selectClient, id))
 	}
 	client, err := anywhere(ctx, d, read)
 	if errors.Is(err, store.ErrNotFound) {
@@ -85,15 +87,15 @@ func (d *DB) CreateClient(ctx context.Context, client *clients.Client) error {
 	return nil
 }
 
-// UpdateClient changes what is stored of a client and returns it. No other
+// ChangeClient changes what is stored of a client and returns it. No other
 // change comes between what change is given and what it makes of that; change
 // may be called again when the outcome was unknown, and its error is returned.
 // It cannot change the id. store.ErrNotFound when there is no such client.
-func (d *DB) UpdateClient(ctx context.Context, id string, change func(*clients.Client) error) (*clients.Client, error) {
+func (d *DB) ChangeClient(ctx context.Context, id string, change func(*clients.Client) error) (*clients.Client, error) {
 	var updated *clients.Client
 	err := d.acknowledged(ctx, func(ctx context.Context, connection *pgx.Conn) error {
 		return pgx.BeginFunc(ctx, connection, func(tx pgx.Tx) error {
-			client, err := scanClient(tx.QueryRow(ctx, `SELECT `+clientColumns+` FROM clients WHERE id = $1 FOR UPDATE`, id))
+			client, err := scanClient(tx.QueryRow(ctx, selectClient+` FOR UPDATE`, id))
 			if err != nil {
 				return err
 			}
@@ -112,7 +114,7 @@ func (d *DB) UpdateClient(ctx context.Context, id string, change func(*clients.C
 		})
 	})
 	if err != nil {
-		return nil, fmt.Errorf("update client %.64q: %w", id, err)
+		return nil, fmt.Errorf("change client %.64q: %w", id, err)
 	}
 	return updated, nil
 }

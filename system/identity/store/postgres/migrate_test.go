@@ -124,7 +124,7 @@ func TestUpgradeFromTheFirstRelease(t *testing.T) {
 		}
 	})
 	t.Run("an old client becomes whole when it is changed", func(t *testing.T) {
-		_, err := db.UpdateClient(t.Context(), "old-client", func(c *clients.Client) error { c.RequirePAR = true; return nil })
+		_, err := db.ChangeClient(t.Context(), "old-client", func(c *clients.Client) error { c.RequirePAR = true; return nil })
 		if err != nil {
 			t.Fatal(err)
 		}

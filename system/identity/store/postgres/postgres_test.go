@@ -238,7 +238,7 @@ func TestWritesAreAcknowledgedOnlyWhenReplicated(t *testing.T) {
 		"a grant":  func() error { return db.Save(t.Context(), someGrant()) },
 		"a client": func() error { return db.CreateClient(t.Context(), someClient()) },
 		"a change of a client": func() error {
-			_, err := db.UpdateClient(t.Context(), known.ID, func(c *clients.Client) error { c.Name += "."; return nil })
+			_, err := db.ChangeClient(t.Context(), known.ID, func(c *clients.Client) error { c.Name += "."; return nil })
 			return err
 		},
 		"seeded clients": func() error { return db.PutClients(t.Context(), []clients.Client{*someClient()}) },

@@ -1,5 +1,5 @@
-// Package redis keeps what a user can do again: login transactions, PIN
-// attempts of each, and the marks of used client assertions. Redis may lose
-// writes it acknowledged, so nothing that is promised to anybody is kept here;
-// and "not found" is said only when Redis answered.
+// Package redis keeps what can be made again: links between login pages and
+// wallets, transactions of the eSignet surface, counts of attempts. Redis may
+// lose writes it acknowledged, so nothing that is promised to anybody is kept
+// here; and "not found" is said only when Redis answered.
 package redis

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"crypto/tls"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -14,8 +13,6 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/logging"
 
-	"tocsin/system/identity/store"
-	"tocsin/system/identity/transaction"
 	"tocsin/system/internal/wire"
 )
 
@@ -38,7 +35,7 @@ type Config struct {
 	Password, SentinelPassword string
 }
 
-// Store implements transaction.Store and the replay marks.
+// Store implements store.Volatile and attempts.Counter.
 type Store struct {
 	client *redis.Client
 }
@@ -52,7 +49,8 @@ func Open(config Config, tlsConfig *tls.Config) *Store {
 		DialTimeout: wire.DialTimeout, DialerRetries: 1,
 		ReadTimeout: readTimeout, WriteTimeout: readTimeout, PoolTimeout: readTimeout,
 		ContextTimeoutEnabled: true,
-		// Every command here may be repeated without harm.
+		// Every command here may be repeated: what counts twice errs on the
+		// safe side.
 		MaxRetries: 2, MinRetryBackoff: 20 * time.Millisecond, MaxRetryBackoff: 200 * time.Millisecond,
 		PoolSize: 16, PipelinePoolSize: -1, Protocol: 2, DisableIdentity: true,
 	})}
@@ -69,108 +67,11 @@ func dialer(config *tls.Config) func(context.Context, string, string) (net.Conn,
 // Close ends all connections.
 func (s *Store) Close() error { return s.client.Close() }
 
-func transactionKey(id string) string { return "tx:" + id }
-func attemptsKey(id string) string    { return "tx:" + id + ":attempts" }
-
-// Create implements transaction.Store.
-func (s *Store) Create(ctx context.Context, id string, t *transaction.Transaction, life time.Duration) error {
-	return s.set(ctx, id, t, redis.SetArgs{TTL: life})
-}
-
-// Update implements transaction.Store.
-func (s *Store) Update(ctx context.Context, id string, t *transaction.Transaction) error {
-	return s.set(ctx, id, t, redis.SetArgs{Mode: "XX", KeepTTL: true})
-}
-
-func (s *Store) set(ctx context.Context, id string, t *transaction.Transaction, args redis.SetArgs) error {
-	ctx, cancel := context.WithTimeout(ctx, operationTimeout)
-	defer cancel()
-	value, err := json.Marshal(t)
-	if err != nil {
-		return fmt.Errorf("encode login transaction: %w", err)
-	}
-	err = s.client.SetArgs(ctx, transactionKey(id), value, args).Err()
-	if errors.Is(err, redis.Nil) {
-		err = store.ErrNotFound
-	}
-	if err != nil {
-		return fmt.Errorf("write login transaction: %w", err)
-	}
-	return nil
-}
-
-// Transaction implements transaction.Store.
-func (s *Store) Transaction(ctx context.Context, id string) (*transaction.Transaction, error) {
-	ctx, cancel := context.WithTimeout(ctx, operationTimeout)
-	defer cancel()
-	value, err := s.client.Get(ctx, transactionKey(id)).Bytes()
-	if errors.Is(err, redis.Nil) {
-		err = store.ErrNotFound
-	}
-	if err != nil {
-		return nil, fmt.Errorf("read login transaction: %w", err)
-	}
-	found := &transaction.Transaction{}
-	if err := json.Unmarshal(value, found); err != nil {
-		return nil, fmt.Errorf("decode login transaction: %w", err)
-	}
-	return found, nil
-}
-
-// CountAttempt implements transaction.Store.
-func (s *Store) CountAttempt(ctx context.Context, id string, life time.Duration) (int, error) {
-	ctx, cancel := context.WithTimeout(ctx, operationTimeout)
-	defer cancel()
-	var count *redis.IntCmd
-	_, err := s.client.Pipelined(ctx, func(pipe redis.Pipeliner) error {
-		count = pipe.Incr(ctx, attemptsKey(id))
-		pipe.PExpire(ctx, attemptsKey(id), life)
-		return nil
-	})
-	if err != nil {
-		return 0, fmt.Errorf("count PIN attempt: %w", err)
-	}
-	return int(count.Val()), nil
-}
-
-// ForgetAttempt implements transaction.Store.
-func (s *Store) ForgetAttempt(ctx context.Context, id string) error {
-	ctx, cancel := context.WithTimeout(ctx, operationTimeout)
-	defer cancel()
-	if err := s.client.Decr(ctx, attemptsKey(id)).Err(); err != nil {
-		return fmt.Errorf("forget PIN attempt: %w", err)
-	}
-	return nil
-}
-
-// Claim implements clientauth.Replays. The mark names the attempt: when an
-// answer is lost and the command is repeated, the attempt finds its own mark.
-func (s *Store) Claim(ctx context.Context, key, attempt string, life time.Duration) error {
-	ctx, cancel := context.WithTimeout(ctx, operationTimeout)
-	defer cancel()
-	before, err := s.client.SetArgs(ctx, "jti:"+key, attempt, redis.SetArgs{Mode: "NX", Get: true, TTL: life}).Result()
-	if errors.Is(err, redis.Nil) || (err == nil && before == attempt) {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("mark assertion as used: %w", err)
-	}
-	return fmt.Errorf("mark assertion as used: %w", store.ErrConsumed)
-}
-
-// Disclaim implements clientauth.Replays.
-func (s *Store) Disclaim(ctx context.Context, key string) error {
-	ctx, cancel := context.WithTimeout(ctx, operationTimeout)
-	defer cancel()
-	if err := s.client.Del(ctx, "jti:"+key).Err(); err != nil {
-		return fmt.Errorf("unmark assertion: %w", err)
-	}
-	return nil
-}
-
 // Copies counts the copies a write has now: the primary and its replicas that
 // are in step.
 func (s *Store) Copies(ctx context.Context) (int, error) {
+	ctx, cancel := context.WithTimeout(ctx, operationTimeout)
+	defer cancel()
 	info, err := s.client.Info(ctx, "replication").Result()
 	if err != nil {
 		return 0, fmt.Errorf("ask Redis: %w", err)

@@ -1,0 +1,131 @@
+package redis_test
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"os"
+	"testing"
+	"time"
+
+	"tocsin/system/identity/attempts"
+	"tocsin/system/identity/store"
+	"tocsin/system/identity/store/realtest"
+	"tocsin/system/identity/store/redis"
+	"tocsin/system/identity/storetest"
+)
+
+var shared struct {
+	site  *realtest.Site
+	redis *realtest.Redis
+}
+
+func TestMain(m *testing.M) { os.Exit(run(m)) }
+
+func run(m *testing.M) int {
+	redis.SilenceLibrary()
+	site, err := realtest.NewSite()
+	if err == nil {
+		shared.site = site
+		defer site.Close()
+		shared.redis, err = site.StartRedis(context.Background())
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return m.Run()
+}
+
+func open(t testing.TB) *redis.Store {
+	t.Helper()
+	files, err := shared.site.CA.Issue("identity")
+	if err != nil {
+		t.Fatal(err)
+	}
+	config, err := files.Client()
+	if err != nil {
+		t.Fatal(err)
+	}
+	opened := redis.Open(redis.Config{Sentinels: []string{realtest.Address(shared.redis.SentinelPort)}, Master: "identity"}, config)
+	t.Cleanup(func() {
+		if err := opened.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return opened
+}
+
+func TestContracts(t *testing.T) {
+	a, b := open(t), open(t)
+	t.Run("volatile", func(t *testing.T) { storetest.Volatile(t, a, b) })
+	t.Run("attempts", func(t *testing.T) { storetest.Attempts(t, a, b) })
+	t.Run("local attempts", func(t *testing.T) {
+		local := attempts.NewLocal(time.Now)
+		storetest.Attempts(t, local, local)
+	})
+}
+
+// TestOutage freezes Redis, which keeps its connections and says nothing.
+func TestOutage(t *testing.T) {
+	s, id := open(t), rand.Text()
+	if err := s.Put(t.Context(), "k", id, []byte("v"), time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	if err := shared.redis.Server.Freeze(); err != nil {
+		t.Fatal(err)
+	}
+	thawed := false
+	thaw := func() {
+		if thawed {
+			return
+		}
+		thawed = true
+		if err := shared.redis.Server.Thaw(); err != nil {
+			t.Error(err)
+		}
+	}
+	defer thaw()
+	for name, test := range map[string]struct {
+		limit     time.Duration
+		operation func() error
+	}{
+		"count":  {400 * time.Millisecond, func() error { _, err := s.Count(t.Context(), attempts.Key{Name: id, Window: time.Minute}); return err }},
+		"forget": {400 * time.Millisecond, func() error { return s.Forget(t.Context(), attempts.Key{Name: id}) }},
+		"get":    {3 * time.Second, func() error { _, err := s.Get(t.Context(), "k", id); return err }},
+		"update": {3 * time.Second, func() error { return s.Update(t.Context(), "k", id, nil, time.Minute) }},
+		"delete": {3 * time.Second, func() error { return s.Delete(t.Context(), "k", id) }},
+		"copies": {3 * time.Second, func() error { _, err := s.Copies(t.Context()); return err }},
+	} {
+		t.Run(name+" gives no verdict, soon", func(t *testing.T) {
+			started := time.Now()
+			if err := test.operation(); err == nil || errors.Is(err, store.ErrNotFound) {
+				t.Errorf("got %v", err)
+			}
+			if took := time.Since(started); took > test.limit {
+				t.Errorf("took %s", took)
+			}
+		})
+	}
+	thaw()
+	deadline := time.Now().Add(10 * time.Second)
+	for {
+		_, err := s.Copies(t.Context())
+		if err == nil {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkCount(b *testing.B) {
+	s := open(b)
+	for b.Loop() {
+		if _, err := s.Count(b.Context(), attempts.Key{Name: "a", Window: time.Minute}, attempts.Key{Name: "b", Window: time.Minute}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
