@@ -2,13 +2,13 @@ package hsm
 
 import (
 	"context"
-	"errors"
 	"io"
 	"net/http"
 	"sync"
 	"sync/atomic"
 
-	"tocsin/system/hsm/pkcs11pool"
+	"github.com/go-jose/go-jose/v4"
+
 	"tocsin/system/hsm/protocol"
 )
 
@@ -37,17 +37,22 @@ func (n *node) signBatch(w http.ResponseWriter, r *http.Request) {
 	n.writeBinary(w, encoded)
 }
 
-// signAll carries out orders side by side.
+// maxShare is how many orders one session carries out in a row.
+const maxShare = 16
+
+// signAll carries out orders on several sessions side by side.
 func (n *node) signAll(ctx context.Context, orders []protocol.Order) []protocol.Answer {
 	answers := make([]protocol.Answer, len(orders))
+	shares := share(orders, n.workers)
 	var next atomic.Int64
 	work := func() {
-		for i := next.Add(1) - 1; i < int64(len(orders)); i = next.Add(1) - 1 {
-			answers[i] = n.carryOut(ctx, orders[i])
+		for i := next.Add(1) - 1; i < int64(len(shares)); i = next.Add(1) - 1 {
+			from, to := shares[i][0], shares[i][1]
+			n.carryOut(ctx, orders[from:to], answers[from:to])
 		}
 	}
 	var group sync.WaitGroup
-	for range min(n.workers, len(orders)) - 1 {
+	for range min(n.workers, len(shares)) - 1 {
 		group.Go(work)
 	}
 	work()
@@ -55,15 +60,30 @@ func (n *node) signAll(ctx context.Context, orders []protocol.Order) []protocol.
 	return answers
 }
 
-func (n *node) carryOut(ctx context.Context, order protocol.Order) protocol.Answer {
-	signature, err := n.token.Sign(ctx, order.Key, order.Algorithm, order.Digest[:])
-	switch {
-	case err == nil:
-		return protocol.Answer{Outcome: protocol.Signed, Signature: signature}
-	case errors.Is(err, pkcs11pool.ErrNoKey):
-		return protocol.Answer{Outcome: protocol.NoKey}
-	default:
-		n.log.WarnContext(ctx, "token cannot sign", "error", err)
-		return protocol.Answer{Outcome: protocol.Unavailable}
+// share divides orders among workers, as ranges. RSA takes so long that each
+// order is on its own.
+func share(orders []protocol.Order, workers int) [][2]int {
+	size := min(maxShare, (len(orders)+workers-1)/workers)
+	var shares [][2]int
+	for from := 0; from < len(orders); {
+		to := from + 1
+		for to < len(orders) && to-from < size && orders[from].Algorithm == jose.ES256 && orders[to].Algorithm == jose.ES256 {
+			to++
+		}
+		shares = append(shares, [2]int{from, to})
+		from = to
 	}
+	return shares
+}
+
+func (n *node) carryOut(ctx context.Context, orders []protocol.Order, answers []protocol.Answer) {
+	signed, err := n.token.SignAll(ctx, orders)
+	if err != nil {
+		n.log.WarnContext(ctx, "token cannot sign", "orders", len(orders), "error", err)
+		for i := range answers {
+			answers[i].Outcome = protocol.Unavailable
+		}
+		return
+	}
+	copy(answers, signed)
 }

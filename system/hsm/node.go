@@ -19,6 +19,7 @@ import (
 // Token is what a node serves.
 type Token interface {
 	Sign(ctx context.Context, id protocol.ID, algorithm jose.SignatureAlgorithm, digest []byte) ([]byte, error)
+	SignAll(ctx context.Context, orders []protocol.Order) ([]protocol.Answer, error)
 	Attest(ctx context.Context, digest []byte) (signature []byte, id protocol.ID, err error)
 	Keys(ctx context.Context) (map[protocol.ID]pkcs11pool.Key, error)
 	Generate(ctx context.Context, algorithm jose.SignatureAlgorithm, recipients []*rsa.PublicKey) (*pkcs11pool.Sealed, error)

@@ -7,6 +7,9 @@ import (
 	"tocsin/system/hsm/protocol"
 )
 
+// maxSlow keeps a batch of RSA orders well below attemptTimeout on a busy node.
+const maxSlow = 8
+
 // maxInFlight is how many requests of one lane are under way at a node. While
 // they are, what else is to be signed waits and then travels together, so
 // batches grow with the load and a lone order waits for nobody.
@@ -14,6 +17,8 @@ const maxInFlight = 4
 
 // lane queues orders of one sort to one node.
 type lane struct {
+	// most is how many orders travel together.
+	most     int
 	mu       sync.Mutex
 	waiting  []*pendingOrder
 	inFlight int
@@ -70,7 +75,7 @@ func (l *lane) give() []*pendingOrder {
 func (l *lane) take() []*pendingOrder {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	count := min(len(l.waiting), protocol.MaxOrders)
+	count := min(len(l.waiting), l.most)
 	orders := l.waiting[:count:count]
 	l.waiting = l.waiting[count:]
 	if len(l.waiting) == 0 {

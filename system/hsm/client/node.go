@@ -17,10 +17,11 @@ import (
 
 // node is one HSM node as seen from here.
 type node struct {
-	url   string
-	wire  *wire.Nodes
-	rest  atomic.Int64 // Unix nanoseconds until which it is asked last
-	lanes [2]lane      // what takes a tenth of a millisecond must not queue behind RSA
+	url  string
+	wire *wire.Nodes
+	rest atomic.Int64 // Unix nanoseconds until which it is asked last
+	// What takes a tenth of a millisecond must not queue behind RSA.
+	fast, slow lane
 
 	mu    sync.Mutex
 	lacks map[protocol.ID]time.Time // keys it did not have, and until when that is believed
@@ -30,7 +31,10 @@ type node struct {
 const maxLacks = 64
 
 func newNode(url string, nodes *wire.Nodes) *node {
-	return &node{url: url, wire: nodes, lacks: map[protocol.ID]time.Time{}}
+	return &node{
+		url: url, wire: nodes, lacks: map[protocol.ID]time.Time{},
+		fast: lane{most: protocol.MaxOrders}, slow: lane{most: maxSlow},
+	}
 }
 
 var errNoKey = errors.New("node has no such key")
@@ -38,9 +42,9 @@ var errNoKey = errors.New("node has no such key")
 // sign has this node carry out one order.
 func (n *node) sign(ctx context.Context, order protocol.Order) ([]byte, error) {
 	pending := &pendingOrder{order: order, done: make(chan outcome, 1)}
-	lane := &n.lanes[0]
+	lane := &n.fast
 	if order.Algorithm != jose.ES256 {
-		lane = &n.lanes[1]
+		lane = &n.slow
 	}
 	attempt, cancel := context.WithTimeout(ctx, attemptTimeout)
 	defer cancel()

@@ -143,6 +143,40 @@ func (p *Pool) signAs(ctx context.Context, id protocol.ID, label string, algorit
 	return signature, nil
 }
 
+// SignAll carries out several orders on one session, which costs less than one
+// by one. Where it fails, with ErrUnavailable, none of the answers counts.
+func (p *Pool) SignAll(ctx context.Context, orders []protocol.Order) ([]protocol.Answer, error) {
+	answers := make([]protocol.Answer, len(orders))
+	keys := make([]Key, len(orders))
+	for i, order := range orders {
+		key, err := p.key(ctx, order.Key)
+		if err != nil && !errors.Is(err, ErrNoKey) {
+			return nil, fmt.Errorf("sign: %w", err)
+		}
+		if err != nil || key.Label != string(order.Algorithm) {
+			answers[i].Outcome = protocol.NoKey
+		}
+		keys[i] = key
+	}
+	done := 0 // a second try goes on where the first ended
+	err := p.do(ctx, func(s *session) (err error) {
+		for ; done < len(orders); done++ {
+			if answers[done].Outcome == protocol.NoKey {
+				continue
+			}
+			answers[done].Signature, err = p.sign(s, keys[done], orders[done].Algorithm, orders[done].Digest[:])
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("sign: %w", err)
+	}
+	return answers, nil
+}
+
 func (p *Pool) sign(s *session, key Key, algorithm jose.SignatureAlgorithm, digest []byte) ([]byte, error) {
 	private, err := p.private(s, key.ID)
 	if err != nil {
