@@ -10,11 +10,13 @@ import (
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
+
+	"tocsin/system/identity/keyset"
 )
 
 // Signer makes tokens of claims.
 type Signer interface {
-	Sign(ctx context.Context, alg jose.SignatureAlgorithm, typ string, claims any) (string, error)
+	Sign(ctx context.Context, use keyset.Use, alg jose.SignatureAlgorithm, typ string, extra map[string]any, claims any) (string, error)
 }
 
 // Subjects derives the sub of a person for a sector.
@@ -107,7 +109,7 @@ func (i *Issuer) access(ctx context.Context, r *Request, a *Authorization, subje
 		kind = "DPoP" // RFC 9449, 5
 		claims.Confirmation = &Confirmation{Thumbprint: r.Proof.Thumbprint}
 	}
-	signed, err := i.Signer.Sign(ctx, jose.ES256, AccessType, claims)
+	signed, err := i.Signer.Sign(ctx, keyset.Token, jose.ES256, AccessType, nil, claims)
 	if err != nil {
 		return nil, err
 	}
@@ -131,7 +133,7 @@ func (i *Issuer) identity(ctx context.Context, r *Request, a *Authorization, sub
 	if err != nil {
 		return "", err
 	}
-	return i.Signer.Sign(ctx, r.Client.IDTokenAlgorithm(), IDType, all)
+	return i.Signer.Sign(ctx, keyset.Token, r.Client.IDTokenAlgorithm(), IDType, nil, all)
 }
 
 // halfHash is at_hash: the left half of the hash (OpenID Connect Core, 3.1.3.6),

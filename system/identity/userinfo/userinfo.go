@@ -14,6 +14,7 @@ import (
 	"tocsin/system/authenticator"
 	"tocsin/system/identity/bearer"
 	"tocsin/system/identity/claim"
+	"tocsin/system/identity/keyset"
 	"tocsin/system/identity/oautherr"
 	"tocsin/system/identity/token"
 )
@@ -69,7 +70,7 @@ func (e *Endpoint) Answer(r *http.Request) (kind string, body []byte, err error)
 		return "application/json", body, nil
 	}
 	released["iss"], released["aud"] = e.Issuer, access.ClientID // OpenID Connect Core, 5.3.2
-	signed, err := e.Signer.Sign(r.Context(), access.UserinfoAlg, token.IDType, released)
+	signed, err := e.Signer.Sign(r.Context(), keyset.Token, access.UserinfoAlg, token.IDType, nil, released)
 	if err != nil {
 		return "", nil, fmt.Errorf("sign userinfo: %w", err)
 	}

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/go-jose/go-jose/v4"
+
+	"tocsin/system/identity/keyset"
 )
 
 // Keys are the token keys of a provider, kept in this process.
@@ -33,7 +35,7 @@ func NewKeys(t testing.TB, invalid error) *Keys {
 }
 
 // Sign implements token.Signer.
-func (k *Keys) Sign(_ context.Context, alg jose.SignatureAlgorithm, typ string, claims any) (string, error) {
+func (k *Keys) Sign(_ context.Context, _ keyset.Use, alg jose.SignatureAlgorithm, typ string, _ map[string]any, claims any) (string, error) {
 	if k.Away != nil {
 		return "", k.Away
 	}

@@ -179,7 +179,7 @@ func (p *Provider) CodeForm(t testing.TB, party *Party, text string) url.Values 
 // Post sends a form to path of handler, with a proof of key unless it is nil.
 func (p *Provider) Post(t testing.TB, handler http.Handler, path string, form url.Values, key *Key) *httptest.ResponseRecorder {
 	t.Helper()
-	r := httptest.NewRequest(http.MethodPost, Issuer+path, strings.NewReader(form.Encode()))
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, Issuer+path, strings.NewReader(form.Encode()))
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	if key != nil {
 		r.Header.Set("DPoP", key.Proof(t, p.Clock, http.MethodPost, Issuer+path, nil, nil))
