@@ -87,9 +87,9 @@ func New(t testing.TB) *Site {
 	return s
 }
 
-func must[T any](t testing.TB, make func() (T, error)) T {
+func must[T any](t testing.TB, build func() (T, error)) T {
 	t.Helper()
-	made, err := make()
+	made, err := build()
 	if err != nil {
 		t.Fatal(err)
 	}
