@@ -5,7 +5,6 @@ package browser
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -30,17 +29,16 @@ type Browser struct {
 	until string
 }
 
-// New returns a browser with an empty cookie jar that trusts what trust says
-// and stops at addresses that begin with until.
-func New(trust *tls.Config, until string) (*Browser, error) {
+// New returns a browser with an empty cookie jar that sends by transport and
+// stops at addresses that begin with until.
+func New(transport http.RoundTripper, until string) (*Browser, error) {
 	jar, err := cookiejar.New(nil)
 	if err != nil {
 		return nil, fmt.Errorf("make cookie jar: %w", err)
 	}
 	b := &Browser{until: until}
 	b.client = &http.Client{
-		Jar: jar, Timeout: patience,
-		Transport: &http.Transport{TLSClientConfig: trust, ForceAttemptHTTP2: true, MaxIdleConnsPerHost: 2, IdleConnTimeout: patience},
+		Jar: jar, Timeout: patience, Transport: transport,
 		CheckRedirect: func(r *http.Request, via []*http.Request) error {
 			if strings.HasPrefix(r.URL.String(), b.until) {
 				return http.ErrUseLastResponse
@@ -53,9 +51,6 @@ func New(trust *tls.Config, until string) (*Browser, error) {
 	}
 	return b, nil
 }
-
-// Close gives up the browser's connections.
-func (b *Browser) Close() { b.client.CloseIdleConnections() }
 
 // Until makes the browser stop at addresses that begin with prefix.
 func (b *Browser) Until(prefix string) { b.until = prefix }

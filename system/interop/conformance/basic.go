@@ -49,10 +49,10 @@ func basicModules() []Module {
 		{Name: "oidcc-ensure-registered-redirect-uri", Check: registeredRedirectURI, refuses: true},
 		{Name: "oidcc-ensure-post-request-succeeds", Check: postRequest},
 		{Name: "oidcc-server-client-secret-post", Reason: "clients authenticate with keys of their own; there are no shared secrets"},
-		{Name: "oidcc-request-uri-unsigned-supported-correctly-or-rejected-as-unsupported", Check: requestURI},
-		{Name: "oidcc-unsigned-request-object-supported-correctly-or-rejected-as-unsupported", Check: requestObject},
+		{Name: "oidcc-request-uri-unsigned-supported-correctly-or-rejected-as-unsupported", Check: requestURI, refuses: true},
+		{Name: "oidcc-unsigned-request-object-supported-correctly-or-rejected-as-unsupported", Check: requestObject, refuses: true},
 		{Name: "oidcc-claims-essential", Check: claimsEssential},
-		{Name: "oidcc-ensure-request-object-with-redirect-uri", Check: requestObjectWithRedirectURI},
+		{Name: "oidcc-ensure-request-object-with-redirect-uri", Check: requestObjectWithRedirectURI, refuses: true},
 		{Name: "oidcc-refresh-token", Check: refreshToken, refuses: true},
 		{Name: "oidcc-ensure-request-with-valid-pkce-succeeds", Check: succeeds()},
 	}
@@ -238,7 +238,7 @@ func codeReuse(seconds int) check {
 		if err != nil {
 			return err
 		}
-		if err := pause(ctx, asSeconds(seconds)); err != nil {
+		if err := p.pause(ctx, asSeconds(seconds)); err != nil {
 			return err
 		}
 		got, err := p.redeem(ctx, r, t.code)
@@ -255,7 +255,7 @@ func codeReuse(seconds int) check {
 // dead checks that an access token works no more, once the provider has had
 // the time it may take.
 func (p *party) dead(ctx context.Context, t *tokens) error {
-	if err := pause(ctx, p.target.Refusals); err != nil {
+	if err := p.pause(ctx, p.target.Refusals); err != nil {
 		return err
 	}
 	got, err := p.userinfo(ctx, t.access)

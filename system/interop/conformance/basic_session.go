@@ -18,7 +18,7 @@ func promptLogin(ctx context.Context, p *party) error {
 	if err != nil {
 		return err
 	}
-	if err := pause(ctx, asSeconds(1)); err != nil { // auth_time counts in seconds
+	if err := p.pause(ctx, asSeconds(1)); err != nil { // auth_time counts in seconds
 		return err
 	}
 	second, err := p.enter(ctx, with("prompt", "login"))
@@ -104,7 +104,7 @@ func maxAge1(ctx context.Context, p *party) error {
 	if err != nil {
 		return err
 	}
-	if err := pause(ctx, asSeconds(2)); err != nil { // longer than max_age however seconds are cut
+	if err := p.pause(ctx, asSeconds(2)); err != nil { // longer than max_age however seconds are cut
 		return err
 	}
 	second, err := p.enter(ctx, with("max_age", "1"))

@@ -29,7 +29,8 @@ type call struct {
 	method  string // POST if there is a form, else GET
 	address string
 	form    url.Values
-	body    []byte // JSON, instead of a form
+	body    []byte // instead of a form
+	kind    string // of body; JSON if empty
 	header  http.Header
 
 	// token is the access token, sent in the scheme that its kind needs.
@@ -158,8 +159,11 @@ func (p *party) send(request *http.Request) (sent *answer, err error) {
 
 // content returns the body and its type.
 func (p *party) content(c call) (body []byte, kind string, err error) {
+	if c.body != nil && c.kind == "" {
+		c.kind = "application/json"
+	}
 	if c.body != nil {
-		return c.body, "application/json", nil
+		return c.body, c.kind, nil
 	}
 	if c.form == nil {
 		return nil, "", nil

@@ -33,18 +33,22 @@ type party struct {
 
 // arrive returns client as a party with a fresh person and browser.
 func arrive(ctx context.Context, target *Target, client Client) (*party, error) {
-	front, err := browser.New(target.Trust, client.RedirectURI)
+	wires := &http.Transport{TLSClientConfig: target.Trust, ForceAttemptHTTP2: true}
+	var transport http.RoundTripper = wires
+	if target.between != nil {
+		transport = target.between(wires)
+	}
+	front, err := browser.New(transport, client.RedirectURI)
 	if err != nil {
 		return nil, err
 	}
-	transport := &http.Transport{TLSClientConfig: target.Trust, ForceAttemptHTTP2: true}
 	p := &party{
 		target: target, client: client, browser: front, person: target.Person(),
 		back: &http.Client{
 			Transport: transport, Timeout: 15 * time.Second,
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
-		close: func() { front.Close(); transport.CloseIdleConnections() },
+		close: wires.CloseIdleConnections,
 	}
 	discovered, err := p.do(ctx, call{address: target.Issuer + "/.well-known/openid-configuration"})
 	if err == nil {

@@ -119,7 +119,7 @@ func expiredCode(ctx context.Context, p *party) error {
 	if err != nil {
 		return err
 	}
-	if err := pause(ctx, codeLife+2*time.Second); err != nil {
+	if err := p.pause(ctx, codeLife+2*time.Second); err != nil {
 		return err
 	}
 	return p.notRedeemed(ctx, r, code, []string{"invalid_grant"})
@@ -149,7 +149,7 @@ func profileRefresh(ctx context.Context, p *party) error {
 	if _, err := p.refreshed(ctx, first); err != nil {
 		return err
 	}
-	if err := pause(ctx, 30*time.Second); err != nil {
+	if err := p.pause(ctx, 30*time.Second); err != nil {
 		return err
 	}
 	again, err := p.refreshed(ctx, first)

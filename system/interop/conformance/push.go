@@ -99,7 +99,7 @@ func requestExpired(ctx context.Context, p *party) error {
 	if seconds <= 0 || seconds > 90 {
 		return fmt.Errorf("expires_in is %v; a request that lives longer than a minute and a half is not waited for", got.json["expires_in"])
 	}
-	if err := pause(ctx, asSeconds(int(seconds)+2)); err != nil {
+	if err := p.pause(ctx, asSeconds(int(seconds)+2)); err != nil {
 		return err
 	}
 	return p.uselessRequest(ctx, got.text("request_uri"))

@@ -92,7 +92,10 @@ func (m Module) perform(ctx context.Context, target *Target) error {
 }
 
 // pause waits, or fails if ctx ends before.
-func pause(ctx context.Context, length time.Duration) error {
+func (p *party) pause(ctx context.Context, length time.Duration) error {
+	if p.target.hurried {
+		return nil
+	}
 	select {
 	case <-ctx.Done():
 		return ctx.Err()

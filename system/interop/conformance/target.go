@@ -10,6 +10,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/rsa"
 	"crypto/tls"
+	"net/http"
 	"time"
 
 	"tocsin/system/interop/browser"
@@ -48,6 +49,11 @@ type Target struct {
 	// Refusals, if set, is how long the issuer takes to hear of a revocation
 	// in all of its zones. Access tokens may work for that long after.
 	Refusals time.Duration
+
+	// Of this package's own tests: waits are left out, and what comes back
+	// passes through between.
+	hurried bool
+	between func(http.RoundTripper) http.RoundTripper
 }
 
 // Client is a registered client and its keys. It authenticates by

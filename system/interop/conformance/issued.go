@@ -1,0 +1,326 @@
+package conformance
+
+import (
+	"bytes"
+	"compress/zlib"
+	"context"
+	"crypto/ecdsa"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math/big"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/fxamacker/cbor/v2"
+	"github.com/go-jose/go-jose/v4"
+)
+
+// check verifies one credential of whichever format; holder is the key that it
+// must be bound to.
+func (i *issuance) check(ctx context.Context, credential string, holder members) error {
+	switch format := i.configuration["format"]; format {
+	case "dc+sd-jwt":
+		return i.checkSDJWT(ctx, credential, holder)
+	case "jwt_vc_json":
+		return i.checkJWTVC(ctx, credential)
+	case "mso_mdoc":
+		return i.checkMdoc(credential, holder)
+	default:
+		return fmt.Errorf("no check for format %v", format)
+	}
+}
+
+// verifyIssued returns the claims of what the credential issuer signed: by its
+// certificate, or by a key of /.well-known/jwt-vc-issuer or of the token issuer.
+func (p *party) verifyIssued(ctx context.Context, token, typ string) (members, error) {
+	header, _, err := opened(token)
+	if err != nil {
+		return nil, err
+	}
+	if header["typ"] != typ {
+		return nil, fmt.Errorf("typ is %v, want %s", header["typ"], typ)
+	}
+	parsed, err := jose.ParseSignedCompact(token, []jose.SignatureAlgorithm{jose.ES256, jose.PS256, jose.RS256})
+	if err != nil {
+		return nil, fmt.Errorf("parse: %w", err)
+	}
+	key, err := p.issuerKey(ctx, header)
+	if err != nil {
+		return nil, err
+	}
+	text, err := parsed.Verify(key)
+	if err != nil {
+		return nil, fmt.Errorf("signature: %w", err)
+	}
+	claims := members{}
+	if err := json.Unmarshal(text, &claims); err != nil {
+		return nil, fmt.Errorf("decode claims: %w", err)
+	}
+	return claims, nil
+}
+
+func (p *party) issuerKey(ctx context.Context, header members) (any, error) {
+	if chain, _ := header["x5c"].([]any); len(chain) > 0 {
+		text, _ := chain[0].(string)
+		der, err := base64.StdEncoding.DecodeString(text)
+		if err != nil {
+			return nil, fmt.Errorf("x5c: %w", err)
+		}
+		leaf, err := x509.ParseCertificate(der)
+		if err != nil {
+			return nil, fmt.Errorf("x5c: %w", err)
+		}
+		return leaf.PublicKey, nil
+	}
+	address, err := p.issuerAddress("jwt-vc-issuer")
+	if err != nil {
+		return nil, err
+	}
+	got, err := p.do(ctx, call{address: address})
+	if err != nil {
+		return nil, err
+	}
+	encoded, err := json.Marshal(got.json["jwks"])
+	if err != nil {
+		return nil, fmt.Errorf("encode keys: %w", err)
+	}
+	var set jose.JSONWebKeySet
+	if err := json.Unmarshal(encoded, &set); err != nil {
+		return nil, fmt.Errorf("decode keys of the credential issuer: %w", err)
+	}
+	kid, _ := header["kid"].(string)
+	if keys := set.Key(kid); len(keys) == 1 {
+		return keys[0], nil
+	}
+	return nil, fmt.Errorf("no x5c, and no key %q at %s", kid, address)
+}
+
+// checkSDJWT holds a credential to RFC 9901, 7.1 and SD-JWT VC, 3.
+func (i *issuance) checkSDJWT(ctx context.Context, credential string, holder members) error {
+	parts := strings.Split(credential, "~")
+	if len(parts) < 2 || parts[len(parts)-1] != "" {
+		return errors.New("an issued SD-JWT ends with ~ and has no key binding")
+	}
+	claims, err := i.p.verifyIssued(ctx, parts[0], "dc+sd-jwt")
+	if err != nil {
+		return err
+	}
+	var problems []error
+	if claims["vct"] != i.configuration["vct"] {
+		problems = append(problems, fmt.Errorf("vct is %v, want %v", claims["vct"], i.configuration["vct"]))
+	}
+	bound := object(object(claims["cnf"])["jwk"])
+	if bound["x"] != holder["x"] || bound["y"] != holder["y"] {
+		problems = append(problems, errors.New("bound to another key"))
+	}
+	if expires, given := claims["exp"].(float64); given && expires < float64(time.Now().Unix()) {
+		problems = append(problems, errors.New("expired"))
+	}
+	digests, _ := claims["_sd"].([]any)
+	for _, disclosure := range parts[1 : len(parts)-1] {
+		problems = append(problems, checkDisclosure(disclosure, digests))
+	}
+	if status := object(object(claims["status"])["status_list"]); status != nil {
+		problems = append(problems, i.p.checkStatus(ctx, status))
+	}
+	return errors.Join(problems...)
+}
+
+func checkDisclosure(disclosure string, digests []any) error {
+	hash := sha256.Sum256([]byte(disclosure))
+	if !slices.Contains(digests, any(base64.RawURLEncoding.EncodeToString(hash[:]))) {
+		return errors.New("a disclosure has no digest at the top level")
+	}
+	text, err := base64.RawURLEncoding.DecodeString(disclosure)
+	if err != nil {
+		return fmt.Errorf("disclosure: %w", err)
+	}
+	var parts []any
+	if err := json.Unmarshal(text, &parts); err != nil || len(parts) != 3 {
+		return fmt.Errorf("a disclosure has %d parts: %w", len(parts), err)
+	}
+	if name, _ := parts[1].(string); slices.Contains([]string{"iss", "nbf", "exp", "cnf", "vct", "status"}, name) {
+		return fmt.Errorf("%s must not be selectively disclosable", name)
+	}
+	return nil
+}
+
+// checkStatus looks the credential up in its list (Token Status List, 8.3).
+func (p *party) checkStatus(ctx context.Context, entry members) error {
+	uri, _ := entry["uri"].(string)
+	got, err := p.do(ctx, call{address: uri, header: http.Header{"Accept": {"application/statuslist+jwt"}}})
+	if err != nil {
+		return err
+	}
+	if kind := got.header.Get("Content-Type"); got.status != http.StatusOK || !strings.HasPrefix(kind, "application/statuslist+jwt") {
+		return fmt.Errorf("status list: %d %q", got.status, kind)
+	}
+	claims, err := p.verifyIssued(ctx, string(got.body), "statuslist+jwt")
+	if err != nil {
+		return fmt.Errorf("status list: %w", err)
+	}
+	if claims["sub"] != uri {
+		return fmt.Errorf("status list is about %v, want %s", claims["sub"], uri)
+	}
+	status, err := statusAt(object(claims["status_list"]), entry["idx"])
+	if err == nil && status != 0 {
+		err = fmt.Errorf("status is %d, want 0 (valid)", status)
+	}
+	return err
+}
+
+// listLimit bounds an unpacked status list.
+const listLimit = 16 << 20
+
+func statusAt(list members, index any) (byte, error) {
+	encoded, _ := list["lst"].(string)
+	bits, _ := list["bits"].(float64)
+	at, isNumber := index.(float64)
+	compressed, err := base64.RawURLEncoding.DecodeString(encoded)
+	if err != nil || !isNumber || !slices.Contains([]int{1, 2, 4, 8}, int(bits)) {
+		return 0, fmt.Errorf("status list of %v bits, index %v: %w", list["bits"], index, err)
+	}
+	reader, err := zlib.NewReader(bytes.NewReader(compressed))
+	if err != nil {
+		return 0, fmt.Errorf("status list: %w", err)
+	}
+	statuses, err := io.ReadAll(io.LimitReader(reader, listLimit))
+	if err != nil {
+		return 0, fmt.Errorf("status list: %w", err)
+	}
+	bit := int(at) * int(bits)
+	if bit/8 >= len(statuses) {
+		return 0, fmt.Errorf("index %v is beyond the status list", index)
+	}
+	return statuses[bit/8] >> (bit % 8) & (1<<int(bits) - 1), nil
+}
+
+func (i *issuance) checkJWTVC(ctx context.Context, credential string) error {
+	header, _, err := opened(credential)
+	if err != nil {
+		return err
+	}
+	typ, _ := header["typ"].(string)
+	claims, err := i.p.verifyIssued(ctx, credential, typ)
+	if err != nil {
+		return err
+	}
+	wanted, _ := object(i.configuration["credential_definition"])["type"].([]any)
+	types, _ := object(claims["vc"])["type"].([]any)
+	for _, one := range wanted {
+		if !slices.Contains(types, one) {
+			return fmt.Errorf("type is %v, want %v", types, wanted)
+		}
+	}
+	return nil
+}
+
+// mdoc is IssuerSigned of ISO/IEC 18013-5, 8.3.2.1.2.2.
+type mdoc struct {
+	Namespaces map[string][]cbor.RawMessage `cbor:"nameSpaces"`
+	Auth       struct {
+		_           struct{} `cbor:",toarray"`
+		Protected   []byte
+		Unprotected map[any]any
+		Payload     []byte
+		Signature   []byte
+	} `cbor:"issuerAuth"`
+}
+
+// securityObject is the part of MobileSecurityObject that is checked (9.1.2.4).
+type securityObject struct {
+	DocType   string                       `cbor:"docType"`
+	Digests   map[string]map[uint64][]byte `cbor:"valueDigests"`
+	DeviceKey struct {
+		Key map[int]any `cbor:"deviceKey"`
+	} `cbor:"deviceKeyInfo"`
+}
+
+func (i *issuance) checkMdoc(credential string, holder members) error {
+	text, err := base64.RawURLEncoding.DecodeString(credential)
+	if err != nil {
+		return fmt.Errorf("mdoc: %w", err)
+	}
+	var signed mdoc
+	if err := cbor.Unmarshal(text, &signed); err != nil {
+		return fmt.Errorf("mdoc: %w", err)
+	}
+	if err := signed.verify(); err != nil {
+		return err
+	}
+	var wrapped cbor.Tag
+	var object securityObject
+	if err := cbor.Unmarshal(signed.Auth.Payload, &wrapped); err != nil {
+		return fmt.Errorf("security object: %w", err)
+	}
+	inner, _ := wrapped.Content.([]byte)
+	if err := cbor.Unmarshal(inner, &object); err != nil {
+		return fmt.Errorf("security object: %w", err)
+	}
+	if object.DocType != i.configuration["doctype"] {
+		return fmt.Errorf("docType %q, want %v", object.DocType, i.configuration["doctype"])
+	}
+	x, _ := object.DeviceKey.Key[-2].([]byte)
+	if base64.RawURLEncoding.EncodeToString(x) != holder["x"] {
+		return errors.New("bound to another key")
+	}
+	return signed.checkDigests(object.Digests)
+}
+
+// verify checks the COSE_Sign1 signature (RFC 9052, 4.4) with the certificate
+// in x5chain (RFC 9360, 2).
+func (m *mdoc) verify() error {
+	der, isOne := m.Auth.Unprotected[uint64(33)].([]byte)
+	if chain, isMany := m.Auth.Unprotected[uint64(33)].([]any); isMany && len(chain) > 0 {
+		der, isOne = chain[0].([]byte)
+	}
+	if !isOne {
+		return errors.New("mdoc: no x5chain")
+	}
+	leaf, err := x509.ParseCertificate(der)
+	if err != nil {
+		return fmt.Errorf("mdoc: x5chain: %w", err)
+	}
+	key, isECDSA := leaf.PublicKey.(*ecdsa.PublicKey)
+	if !isECDSA || len(m.Auth.Signature) != 64 {
+		return fmt.Errorf("mdoc: signed with %T, %d bytes", leaf.PublicKey, len(m.Auth.Signature))
+	}
+	covered, err := cbor.Marshal([]any{"Signature1", m.Auth.Protected, []byte{}, m.Auth.Payload})
+	if err != nil {
+		return fmt.Errorf("mdoc: %w", err)
+	}
+	digest := sha256.Sum256(covered)
+	r, s := new(big.Int).SetBytes(m.Auth.Signature[:32]), new(big.Int).SetBytes(m.Auth.Signature[32:])
+	if !ecdsa.Verify(key, digest[:], r, s) {
+		return errors.New("mdoc: wrong signature")
+	}
+	return nil
+}
+
+func (m *mdoc) checkDigests(digests map[string]map[uint64][]byte) error {
+	count := 0
+	for namespace, items := range m.Namespaces {
+		for _, item := range items {
+			count++
+			hash := sha256.Sum256(item)
+			found := false
+			for _, digest := range digests[namespace] {
+				found = found || bytes.Equal(digest, hash[:])
+			}
+			if !found {
+				return fmt.Errorf("mdoc: an item of %s has no digest", namespace)
+			}
+		}
+	}
+	if count == 0 {
+		return errors.New("mdoc: there are no items")
+	}
+	return nil
+}

@@ -1,3 +1,0 @@
-package conformance
-
-func credentialModules() []Module { return nil }
