@@ -15,16 +15,16 @@ import (
 )
 
 // Store takes registrations. Every write is in two zones when it returns nil.
-// Any error but those named leaves the outcome unknown; writing the same again
-// is safe.
+// Any error but those named, and that of a change, leaves the outcome unknown;
+// writing the same again is safe.
 type Store interface {
-	// Client reads from the server that takes writes; store.ErrNotFound.
-	Client(ctx context.Context, id string) (*clients.Client, error)
 	// CreateClient adds a client. It fails with store.ErrExists when there is
 	// another with this id; the very same is no error.
 	CreateClient(ctx context.Context, c *clients.Client) error
-	// UpdateClient replaces a client; store.ErrNotFound.
-	UpdateClient(ctx context.Context, c *clients.Client) error
+	// ChangeClient changes a client and returns it; no other change comes in
+	// between. It may call change again, and fails with its error, or with
+	// store.ErrNotFound.
+	ChangeClient(ctx context.Context, id string, change func(*clients.Client) error) (*clients.Client, error)
 }
 
 // ErrExists means that another client has the id.
@@ -64,29 +64,22 @@ func (s *Service) Create(ctx context.Context, c *clients.Client) error {
 	return nil
 }
 
-// Update replaces what change changes of the client with id. Its id stays.
+// Update makes change to the client with id, which stays what it is. It fails
+// with *InvalidError, ErrUnknown, or an infrastructure error; doing it again is
+// safe if change is.
 func (s *Service) Update(ctx context.Context, id string, change func(*clients.Client)) (*clients.Client, error) {
-	known, err := s.Store.Client(ctx, id)
-	if errors.Is(err, store.ErrNotFound) {
-		return nil, ErrUnknown
-	}
-	if err != nil {
-		return nil, fmt.Errorf("read client to update: %w", err)
-	}
-	changed := *known
-	change(&changed)
-	changed.ID = id
-	if err := check(&changed); err != nil {
-		return nil, err
-	}
-	err = s.Store.UpdateClient(ctx, &changed)
+	changed, err := s.Store.ChangeClient(ctx, id, func(c *clients.Client) error {
+		change(c)
+		c.ID = id
+		return check(c)
+	})
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, ErrUnknown
 	}
 	if err != nil {
 		return nil, fmt.Errorf("update client: %w", err)
 	}
-	return &changed, nil
+	return changed, nil
 }
 
 func check(c *clients.Client) error {

@@ -221,13 +221,13 @@ func TestOutagesAreNoVerdicts(t *testing.T) {
 			p.rig.access.Scope = AddClientScope
 			return p.post("/client-mgmt/client", newClient(p.t))
 		}},
-		{"update client", []string{"clients", "keys", "primary"}, func(p *page) *reply {
+		{"update client", []string{"clients", "keys"}, func(p *page) *reply {
 			p.rig.access.Scope = UpdateClientScope
 			return p.send(p.request("PUT", "/client-mgmt/client/rp2", p.rig.envelope(p.t, newClient(p.t))))
 		}},
 	}
 	for _, step := range steps {
-		for _, dependency := range []string{"clients", "redis", "authenticator", "grants", "marks", "keys", "primary"} {
+		for _, dependency := range []string{"clients", "redis", "authenticator", "grants", "marks", "keys"} {
 			for _, legacy := range []bool{false, true} {
 				t.Run(fmt.Sprintf("%s without %s, legacy_200 %t", step.name, dependency, legacy), func(t *testing.T) {
 					g := newRig(t, func(c *Config) { c.Legacy200 = legacy })
@@ -303,7 +303,7 @@ func TestCoreEndpointsAreHere(t *testing.T) {
 	}
 	for _, path := range []string{"/oidc/.well-known/openid-configuration", "/oauth/.well-known/oauth-authorization-server"} {
 		recorder := httptest.NewRecorder()
-		g.ServeHTTP(recorder, httptest.NewRequest("GET", Prefix+path, nil))
+		g.ServeHTTP(recorder, httptest.NewRequest(http.MethodGet, Prefix+path, nil))
 		var document map[string]any
 		if err := json.Unmarshal(recorder.Body.Bytes(), &document); err != nil {
 			t.Fatal(err)

@@ -147,14 +147,22 @@ func (g *rig) CreateClient(_ context.Context, c *clients.Client) error {
 	return nil
 }
 
-func (g *rig) UpdateClient(_ context.Context, c *clients.Client) error {
-	if err := g.down("primary"); err != nil {
-		return err
+func (g *rig) ChangeClient(_ context.Context, id string, change func(*clients.Client) error) (*clients.Client, error) {
+	if err := g.down("clients"); err != nil {
+		return nil, err
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.clients[c.ID] = c
-	return nil
+	known, found := g.clients[id]
+	if !found {
+		return nil, store.ErrNotFound
+	}
+	changed := *known
+	if err := change(&changed); err != nil {
+		return nil, err
+	}
+	g.clients[id] = &changed
+	return &changed, nil
 }
 
 func equal(a, b *clients.Client) bool {
@@ -301,7 +309,7 @@ type page struct {
 func visit(t testing.TB, g *rig) *page {
 	t.Helper()
 	recorder := httptest.NewRecorder()
-	g.ServeHTTP(recorder, httptest.NewRequest("GET", Prefix+"/csrf/token", nil))
+	g.ServeHTTP(recorder, httptest.NewRequest(http.MethodGet, Prefix+"/csrf/token", nil))
 	var answer struct{ HeaderName, Token string }
 	if err := json.Unmarshal(recorder.Body.Bytes(), &answer); err != nil || answer.HeaderName != "X-XSRF-TOKEN" {
 		t.Fatalf("csrf: %v in %s", err, recorder.Body)
