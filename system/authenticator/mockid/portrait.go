@@ -3,10 +3,12 @@ package mockid
 import (
 	"bytes"
 	"crypto/sha256"
+	"encoding/base64"
 	"fmt"
 	"image"
 	"image/color"
 	"image/jpeg"
+	"sync"
 )
 
 // Size of a drawn portrait, in pixels: the 4:5 of a passport photograph, small
@@ -16,6 +18,38 @@ const (
 	portraitHeight = 80
 	quality        = 75
 )
+
+// maxDrawn bounds how many portraits are kept: about 4 MB.
+const maxDrawn = 1024
+
+// gallery keeps portraits that were drawn, because drawing costs more than all
+// the rest of a call.
+type gallery struct {
+	mu    sync.Mutex
+	drawn map[string]string
+}
+
+// portrait returns that of the person with id, in base64.
+func (g *gallery) portrait(id string) (string, error) {
+	g.mu.Lock()
+	kept, found := g.drawn[id]
+	g.mu.Unlock()
+	if found {
+		return kept, nil
+	}
+	photograph, err := draw(id)
+	if err != nil {
+		return "", err
+	}
+	made := base64.StdEncoding.EncodeToString(photograph)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.drawn == nil || len(g.drawn) >= maxDrawn {
+		g.drawn = map[string]string{} // any can be drawn again
+	}
+	g.drawn[id] = made
+	return made, nil
+}
 
 // draw returns a portrait of the person with id as JPEG: a head and shoulders
 // in colours that follow from the id, so that each person has always the same.

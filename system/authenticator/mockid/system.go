@@ -17,6 +17,7 @@ type System struct {
 	persons map[string]*person
 	ranges  []Range
 	outbox  *outbox
+	gallery gallery
 	now     func() time.Time
 }
 
@@ -164,9 +165,9 @@ func (s *System) Claims(_ context.Context, reference string, names []string) (ma
 	if !known {
 		return nil, authenticator.ErrUnknown
 	}
-	claims := map[string]any{}
+	claims := make(map[string]any, len(names))
 	for _, name := range names {
-		value, err := found.claim(name)
+		value, err := s.claim(found, name)
 		if err != nil {
 			return nil, err
 		}
@@ -178,7 +179,7 @@ func (s *System) Claims(_ context.Context, reference string, names []string) (ma
 }
 
 // claim returns one claim, nil when it is not known.
-func (p *person) claim(name string) (any, error) {
+func (s *System) claim(p *person, name string) (any, error) {
 	switch {
 	case name == "email" && p.email != "":
 		return p.email, nil
@@ -190,16 +191,20 @@ func (p *person) claim(name string) (any, error) {
 		return true, nil
 	case name == "individual_id":
 		return p.id, nil
-	case name == "portrait":
-		photograph, err := p.photograph()
-		return base64.StdEncoding.EncodeToString(photograph), err
+	case name == "portrait", name == "picture":
+		encoded, err := s.portrait(p)
+		if err == nil && name == "picture" { // a URL (OpenID Connect Core, 5.1)
+			encoded = "data:image/jpeg;base64," + encoded
+		}
+		return encoded, err
 	}
 	return p.claims[name], nil
 }
 
-func (p *person) photograph() ([]byte, error) {
+// portrait returns a JPEG in base64.
+func (s *System) portrait(p *person) (string, error) {
 	if p.portrait != nil {
-		return p.portrait, nil
+		return base64.StdEncoding.EncodeToString(p.portrait), nil
 	}
-	return draw(p.id)
+	return s.gallery.portrait(p.id)
 }

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -188,8 +189,12 @@ func TestClaims(t *testing.T) {
 	if one["name"] == other["name"] || one["portrait"] == other["portrait"] {
 		t.Error("two persons of a range are the same")
 	}
-	if again := read("9000000001", "portrait"); again["portrait"] != one["portrait"] {
-		t.Error("a portrait changes")
+	again := system(t, time.Now)
+	if drawn, err := again.gallery.portrait("9000000001"); err != nil || drawn != one["portrait"] {
+		t.Errorf("another zone draws another portrait: %v", err)
+	}
+	if picture := read("9000000001", "picture")["picture"]; picture != "data:image/jpeg;base64,"+one["portrait"].(string) {
+		t.Errorf("picture %.40v is not the portrait as a URL", picture)
 	}
 	photograph, err := base64.StdEncoding.DecodeString(one["portrait"].(string))
 	if err != nil {
@@ -253,5 +258,15 @@ func BenchmarkPortrait(b *testing.B) {
 		if _, err := draw("1001"); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+func TestGalleryIsBounded(t *testing.T) {
+	g := gallery{drawn: map[string]string{}}
+	for i := range maxDrawn {
+		g.drawn[strconv.Itoa(i)] = "x"
+	}
+	if _, err := g.portrait("one more"); err != nil || len(g.drawn) > maxDrawn {
+		t.Errorf("%d portraits are kept, %v", len(g.drawn), err)
 	}
 }
