@@ -33,8 +33,9 @@ func ParseID(kid string) (ID, error) {
 	if len(kid) != base64.RawURLEncoding.EncodedLen(len(id)) {
 		return ID{}, errors.New("kid is not the name of a key")
 	}
-	if _, err := base64.RawURLEncoding.Strict().Decode(id[:], []byte(kid)); err != nil {
-		return ID{}, fmt.Errorf("kid is not the name of a key: %w", err)
+	count, err := base64.RawURLEncoding.Strict().Decode(id[:], []byte(kid))
+	if err != nil || count != len(id) { // the decoder passes over line breaks
+		return ID{}, errors.New("kid is not the name of a key")
 	}
 	return id, nil
 }
