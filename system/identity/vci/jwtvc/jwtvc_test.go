@@ -34,7 +34,7 @@ func TestTheCredentialSaysTheSameInsideAndOutside(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	object, err := jose.ParseSigned(text, []jose.SignatureAlgorithm{jose.ES256})
+	object, err := jose.ParseSignedCompact(text, []jose.SignatureAlgorithm{jose.ES256})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -84,21 +84,6 @@ func (t *Types) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	writeStatic(w, text)
 }
 
-// Keys serves JWT VC issuer metadata (SD-JWT VC, 5.2).
-type Keys struct{ text []byte }
-
-// NewKeys says that the keys of issuer are at jwksURI.
-func NewKeys(issuer, jwksURI string) (*Keys, error) {
-	text, err := json.Marshal(map[string]string{"issuer": issuer, "jwks_uri": jwksURI})
-	if err != nil {
-		return nil, fmt.Errorf("render JWT VC issuer metadata: %w", err)
-	}
-	return &Keys{text: text}, nil
-}
-
-// ServeHTTP answers GET /.well-known/jwt-vc-issuer.
-func (k *Keys) ServeHTTP(w http.ResponseWriter, _ *http.Request) { writeStatic(w, k.text) }
-
 func writeStatic(w http.ResponseWriter, text []byte) {
 	w.Header().Set("Access-Control-Allow-Origin", "*")
 	w.Header().Set("Content-Type", "application/json")

@@ -49,7 +49,7 @@ func (u *unpacker) object(object map[string]any, depth int) (map[string]any, err
 			continue
 		}
 		if name == "..." {
-			return nil, fmt.Errorf("%w: an object has a member called ...", ErrInvalid)
+			return nil, fmt.Errorf("%w: a claim has the name of a hidden element", ErrInvalid)
 		}
 		inner, err := u.value(value, depth+1)
 		if err != nil {

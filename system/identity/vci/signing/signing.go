@@ -4,8 +4,10 @@
 package signing
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
+	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -95,6 +97,9 @@ func (k *Key) current() (*chain, error) {
 	if known := k.chain.Load(); known != nil && known.kid == kid {
 		return known, nil
 	}
+	if der, err = withoutAnchor(der); err != nil {
+		return nil, err
+	}
 	x5c := make([]string, len(der))
 	for i, certificate := range der {
 		x5c[i] = base64.StdEncoding.EncodeToString(certificate)
@@ -102,6 +107,22 @@ func (k *Key) current() (*chain, error) {
 	next := &chain{kid: kid, der: der, header: map[string]any{"x5c": x5c}}
 	k.chain.Store(next)
 	return next, nil
+}
+
+// withoutAnchor leaves out the root that a chain ends in: verifiers have it from
+// elsewhere, or it would prove nothing (ISO/IEC 18013-5, 9.1.2.4; HAIP 1.0, 6.1.1).
+func withoutAnchor(der [][]byte) ([][]byte, error) {
+	if len(der) < 2 {
+		return der, nil
+	}
+	last, err := x509.ParseCertificate(der[len(der)-1])
+	if err != nil {
+		return nil, fmt.Errorf("read chain of credential key: %w", err)
+	}
+	if bytes.Equal(last.RawIssuer, last.RawSubject) {
+		der = der[:len(der)-1]
+	}
+	return der, nil
 }
 
 // kidOf reads the header of a token that was made here.

@@ -17,7 +17,7 @@ import (
 // leaf verifies the x5c of a token and returns its key.
 func leaf(t *testing.T, text string, root *x509.Certificate) (*jose.JSONWebSignature, any) {
 	t.Helper()
-	object, err := jose.ParseSigned(text, []jose.SignatureAlgorithm{jose.ES256})
+	object, err := jose.ParseSignedCompact(text, []jose.SignatureAlgorithm{jose.ES256})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,6 +57,9 @@ func TestTheChainIsThatOfTheKeyEvenWhenItRotatesMeanwhile(t *testing.T) {
 			signature, chain, err := key.COSE(t.Context(), digest)
 			if err != nil {
 				t.Fatal(err)
+			}
+			if len(chain) != 1 {
+				t.Errorf("the chain has %d certificates: the root is not to be sent", len(chain))
 			}
 			certificate, err := x509.ParseCertificate(chain[0])
 			if err != nil {

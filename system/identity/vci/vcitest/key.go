@@ -74,7 +74,7 @@ func (k *Key) Rotate(t testing.TB) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	k.private, k.kid, k.chain = private, fmt.Sprintf("key-%d", k.rotations), [][]byte{der}
+	k.private, k.kid, k.chain = private, fmt.Sprintf("key-%d", k.rotations), [][]byte{der, k.Root.Raw}
 }
 
 // Fail makes the key unusable with err until it is called with nil.
