@@ -65,26 +65,27 @@ func draw(id string) ([]byte, error) {
 	background, skin, hair, clothes := light(0), skins[int(seed[3])%len(skins)], dark(4), dark(7)
 	head := ellipse{x: 32, y: 34, width: 13 + int(seed[10])%4, height: 17 + int(seed[11])%4}
 	crown := ellipse{x: 32, y: 29, width: head.width + 2, height: head.height}
-	shoulders := ellipse{x: 32, y: 82, width: 26 + int(seed[12])%5, height: 24}
+	shoulders := ellipse{x: 32, y: 82, width: 26 + int(seed[12])%5, height: 31}
 	picture := image.NewRGBA(image.Rect(0, 0, portraitWidth, portraitHeight))
 	for y := range portraitHeight {
 		for x := range portraitWidth {
 			paint := background
 			switch {
-			case shoulders.holds(x, y):
-				paint = clothes
 			case head.holds(x, y) && y > 27:
 				paint = skin
 			case crown.holds(x, y) && y <= 34:
 				paint = hair
+			case shoulders.holds(x, y):
+				paint = clothes
 			}
 			picture.SetRGBA(x, y, paint)
 		}
 	}
+	eyes := color.RGBA{R: 16, G: 12, B: 20, A: 255}
 	for _, eye := range []int{26, 38} {
 		for _, x := range []int{eye - 1, eye} {
-			picture.SetRGBA(x, 35, hair)
-			picture.SetRGBA(x, 36, hair)
+			picture.SetRGBA(x, 35, eyes)
+			picture.SetRGBA(x, 36, eyes)
 		}
 	}
 	var out bytes.Buffer

@@ -184,3 +184,19 @@ func TestGuessesInParallelAreCounted(t *testing.T) {
 		t.Errorf("%d guesses were judged", g.judged)
 	}
 }
+
+// BenchmarkAuthenticate is the login step of somebody who has consented before,
+// with stores in memory.
+func BenchmarkAuthenticate(b *testing.B) {
+	g := newRig(b)
+	p := visit(b, g)
+	p.begin()
+	p.action(p.post("/authorization/v3/authenticate", p.auth("1001", "111111")))
+	p.code(map[string]any{"transactionId": p.key, "acceptedClaims": []string{"name"}})
+	b.ReportAllocs()
+	for b.Loop() {
+		if got := p.post("/authorization/v3/authenticate", p.auth("1001", "111111")); got.status != 200 {
+			b.Fatalf("%d %s", got.status, got.body)
+		}
+	}
+}
