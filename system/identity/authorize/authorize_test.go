@@ -77,9 +77,9 @@ func TestRequest(t *testing.T) {
 		{"a scope that nobody knows is ignored (RFC 6749, 3.3)", request("scope", "openid nope"), "login"},
 		{"a scope without openid", request("scope", "profile"), "invalid_scope"},
 		{"no scope", request("scope", "-"), "invalid_scope"},
-		{"a scope for credentials without openid (OpenID4VCI 1.0, 5.1.2)", request("scope", "national_id"), "login"},
+		{"a scope for credentials without openid (OpenID4VCI 1.0, 5.1.2)", request("scope", logintest.Credential), "login"},
 		{"authorization_details without a scope (OpenID4VCI 1.0, 5.1.1)",
-			request("scope", "-", "authorization_details", `[{"type":"openid_credential","credential_configuration_id":"national-id"}]`), "login"},
+			request("scope", "-", "authorization_details", `[{"type":"openid_credential","credential_configuration_id":"national_id_sd_jwt"}]`), "login"},
 		{"authorization_details of another type", request("authorization_details", `[{"type":"payment"}]`), "invalid_authorization_details"},
 		{"issuer_state", request("issuer_state", "x"), "login"},
 		{"the one resource there is", request("resource", logintest.Issuer), "login"},
@@ -190,13 +190,13 @@ func TestTransactionCarriesTheRequest(t *testing.T) {
 	w := s.get(t, request(
 		"scope", "profile openid nope openid", "prompt", "consent login consent", "max_age", "300", "login_hint", "123",
 		"ui_locales", "nb  en nb "+strings.Repeat("x", 40), "acr_values", "x "+authenticator.OTP.ACR(), "dpop_jkt", strings.Repeat("A", 43),
-		"authorization_details", `[{"type":"openid_credential","credential_configuration_id":"national-id"}]`, "issuer_state", "is", "resource", logintest.Issuer,
+		"authorization_details", `[{"type":"openid_credential","credential_configuration_id":"national_id_sd_jwt"}]`, "issuer_state", "is", "resource", logintest.Issuer,
 		"claims", `{"id_token":{"sub":{"value":"someone"},"email":null}}`,
 	), nil)
 	got := s.begun(t, w)
 	if !slices.Equal(got.Scopes, []string{"openid", "profile"}) || !slices.Equal(got.Prompt, []string{"consent", "login"}) || got.MaxAge != 300 ||
 		got.LoginHint != "123" || !slices.Equal(got.Locales, []string{"nb", "en"}) || !slices.Equal(got.ACRs, []string{authenticator.OTP.ACR()}) ||
-		got.DPoPThumbprint == "" || !slices.Equal(got.Configurations, []string{"national-id"}) || got.IssuerState != "is" || got.Resource != logintest.Issuer ||
+		got.DPoPThumbprint == "" || !slices.Equal(got.Configurations, []string{logintest.Credential}) || got.IssuerState != "is" || got.Resource != logintest.Issuer ||
 		got.Subject != "someone" || len(got.Claims.IDToken) != 1 || got.State != "st" || got.Nonce != "no" || got.Session != nil || got.Pushed != "" {
 		t.Errorf("transaction %+v", got)
 	}

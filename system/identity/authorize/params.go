@@ -37,8 +37,9 @@ const (
 type Credentials interface {
 	// IDs returns the configurations that scopes ask for.
 	IDs(scopes []string) []string
-	// Known reports whether there is a configuration with id.
-	Known(id string) bool
+	// Requested returns the configurations that authorization_details asks for;
+	// an error is a verdict on the text.
+	Requested(authorizationDetails string) ([]string, error)
 }
 
 // Rules are what requests are checked against besides the client.
@@ -172,6 +173,23 @@ func locales(text string) []string {
 		}
 	}
 	return tags
+}
+
+// readDetails reads authorization_details (RFC 9396, 5; OpenID4VCI 1.0, 5.1.1).
+func readDetails(t *transaction.Transaction, values url.Values, _ *clients.Client, rules Rules) error {
+	text := values.Get("authorization_details")
+	if text == "" {
+		return nil
+	}
+	if rules.Credentials == nil {
+		return oautherr.New(oautherr.InvalidAuthorizationDetails, "authorization_details are not supported")
+	}
+	requested, err := rules.Credentials.Requested(text)
+	if err != nil {
+		return oautherr.New(oautherr.InvalidAuthorizationDetails, "authorization_details: %v", err)
+	}
+	t.Configurations = requested
+	return nil
 }
 
 // readScope keeps the scopes that the client is registered for; the others are

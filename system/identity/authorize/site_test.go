@@ -73,7 +73,7 @@ func newSite(t testing.TB) *site {
 		Service: &authorize.Service{
 			Clients: s.Clients, Pushed: requests, Login: s.Service, Hints: s.hints, Revocations: revocations(s.revoked),
 			Transactions: s.Transactions, Keys: s.Keys,
-			Rules: authorize.Rules{Issuer: logintest.Issuer, Credentials: logintest.Credentials{}},
+			Rules: authorize.Rules{Issuer: logintest.Issuer, Credentials: s.Credentials},
 			Judge: policy.Judge{}, Life: s.Service.Life, Now: s.Now,
 		},
 		Sessions: s.Sessions, Pages: s.pages, UIPath: "/ui", Log: slog.New(slog.DiscardHandler),

@@ -72,7 +72,7 @@ func TestKnownConsentIsNotAskedAgain(t *testing.T) {
 		asks  bool
 	}{
 		{"the same scopes", []string{"openid", "profile", "email"}, nil, false},
-		{"fewer scopes than before", []string{"openid", "profile", "email", "national_id"}, nil, false},
+		{"fewer scopes than before", []string{"openid", "profile", "email", logintest.Credential}, nil, false},
 		{"a new scope", []string{"openid", "profile"}, nil, true},
 		{"a new claim", []string{"openid", "profile", "email"}, func(_ *logintest.Site, t *transaction.Transaction) {
 			t.Claims.Userinfo = []claim.Wish{{Name: "address"}}
@@ -396,8 +396,8 @@ func TestView(t *testing.T) {
 	s := logintest.New(t)
 	begun := s.Transaction()
 	begun.Locales, begun.LoginHint = []string{"xx", "nb"}, "123"
-	begun.Scopes = append(begun.Scopes, "national_id")
-	begun.Configurations = []string{"national-id"}
+	begun.Scopes = append(begun.Scopes, logintest.Credential)
+	begun.Configurations = []string{logintest.Credential}
 	begun.ACRs = []string{authenticator.Wallet.ACR(), authenticator.PIN.ACR()}
 	s.Pass(time.Minute)
 	view, err := s.Service.View(t.Context(), begun)
@@ -407,7 +407,7 @@ func TestView(t *testing.T) {
 	if view.ClientName != "Skatteetaten" || view.RedirectOrigin != "https://tax.example.org" || view.ExpiresIn != 540 || view.LoginHint != "123" || view.Authenticated {
 		t.Errorf("view %+v", view)
 	}
-	if !slices.Equal(view.Factors, []authenticator.Factor{authenticator.Wallet, authenticator.PIN}) || !slices.Equal(view.Credentials, []string{"National ID"}) {
+	if !slices.Equal(view.Factors, []authenticator.Factor{authenticator.Wallet, authenticator.PIN}) || !slices.Equal(view.Credentials, []string{"Nasjonal ID"}) {
 		t.Errorf("factors %v, credentials %v", view.Factors, view.Credentials)
 	}
 	if len(view.Claims) != 8 || view.Claims[0].Name != "name" {

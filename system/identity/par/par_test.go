@@ -80,7 +80,7 @@ func newSite(t testing.TB) *site {
 	s.requests = requests
 	s.endpoint = &par.Endpoint{
 		Auth: auth{s.Clients}, Proofs: proofs{}, Marks: s.Marks, Requests: requests,
-		Rules: authorize.Rules{Issuer: logintest.Issuer, Credentials: logintest.Credentials{}}, Log: slog.New(slog.DiscardHandler),
+		Rules: authorize.Rules{Issuer: logintest.Issuer, Credentials: s.Credentials}, Log: slog.New(slog.DiscardHandler),
 	}
 	return s
 }

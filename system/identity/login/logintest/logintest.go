@@ -8,7 +8,6 @@ import (
 	"errors"
 	"log/slog"
 	"net/url"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -25,6 +24,7 @@ import (
 	"tocsin/system/identity/session"
 	"tocsin/system/identity/store"
 	"tocsin/system/identity/transaction"
+	"tocsin/system/identity/vci/configuration"
 )
 
 // What the site knows.
@@ -38,6 +38,7 @@ const (
 	OtherPerson  = "person-2"
 	PIN          = "1234"
 	OTP          = "111111"
+	Credential   = "national_id_sd_jwt" // id and scope of a credential
 )
 
 // ErrAway is what everything answers that is made to fail.
@@ -50,8 +51,10 @@ type Site struct {
 	Marks    *Marks
 	Persons  *Persons
 	Counters *Counters
-	Keys     *secret.Keys
-	Service  *login.Service
+	// Credentials are those of the national identity system.
+	Credentials *configuration.Set
+	Keys        *secret.Keys
+	Service     *login.Service
 
 	Transactions *transaction.Sealer
 	Sessions     *session.Sealer
@@ -68,7 +71,7 @@ func New(t testing.TB) *Site {
 		Clients: Clients{ClientID: {
 			ID: ClientID, Name: "Tax Office", NameByLanguage: map[string]string{"nb": "Skatteetaten"}, RedirectURIs: []string{RedirectURI},
 			PostLogoutRedirectURIs: []string{"https://tax.example.org/bye"},
-			Scopes:                 []string{"openid", "profile", "email", "national_id"}, GrantTypes: []string{"authorization_code"},
+			Scopes:                 []string{"openid", "profile", "email", Credential}, GrantTypes: []string{"authorization_code"},
 		}},
 		Grants: &Grants{}, Marks: &Marks{spent: map[string]string{}}, Persons: &Persons{},
 		now: time.Date(2026, 9, 1, 12, 0, 0, 0, time.UTC),
@@ -78,9 +81,12 @@ func New(t testing.TB) *Site {
 	s.Transactions = must(t, func() (*transaction.Sealer, error) { return transaction.NewSealer(s.Keys, s.Now) })
 	s.Sessions = must(t, func() (*session.Sealer, error) { return session.NewSealer(s.Keys) })
 	s.Codes = must(t, func() (*code.Sealer, error) { return code.NewSealer(s.Keys, s.Now) })
+	s.Credentials = must(t, func() (*configuration.Set, error) {
+		return configuration.NewSet(Issuer, nil, configuration.DefaultBatch, configuration.NationalID(Issuer)...)
+	})
 	s.Service = &login.Service{
 		Clients: s.Clients, Authenticator: s.Persons, Grants: s.Grants, Marks: s.Marks,
-		Attempts: attempts.New(s.Counters, policy.Judge{}, s.Now), Codes: s.Codes, Keys: s.Keys, Credentials: Credentials{},
+		Attempts: attempts.New(s.Counters, policy.Judge{}, s.Now), Codes: s.Codes, Keys: s.Keys, Credentials: s.Credentials,
 		Issuer: Issuer, Life: 10 * time.Minute, CodeLife: time.Minute, SessionLife: 8 * time.Hour,
 		Now: s.Now, Log: slog.New(slog.DiscardHandler),
 	}
@@ -167,20 +173,3 @@ func (c Clients) Client(_ context.Context, id string) (*clients.Client, error) {
 	}
 	return found, nil
 }
-
-// Credentials has one credential, national-id, with the scope national_id.
-type Credentials struct{}
-
-// IDs implements login.Credentials and authorize.Credentials.
-func (Credentials) IDs(scopes []string) []string {
-	if slices.Contains(scopes, "national_id") {
-		return []string{"national-id"}
-	}
-	return nil
-}
-
-// Known implements authorize.Credentials.
-func (Credentials) Known(id string) bool { return id == "national-id" }
-
-// Name implements login.Credentials.
-func (Credentials) Name(string, ...string) string { return "National ID" }
