@@ -37,7 +37,8 @@ type link struct {
 	used bool
 }
 
-// maxHead bounds status line and headers of an answer, in bytes.
+// maxHead bounds status line and headers of an answer, and again what chunks
+// add to its body, in bytes.
 const maxHead = 16 << 10
 
 // brokenError means that the connection failed under a call.
@@ -117,7 +118,7 @@ func (l *link) exchange(ctx context.Context, method string, request []byte) (sta
 	if err := l.SetDeadline(deadline); err != nil {
 		return 0, nil, false, err
 	}
-	l.bound.N = maxHead + rpc.MaxAnswer
+	l.bound.N = maxHead
 	if _, err := l.Write(request); err != nil {
 		return 0, nil, false, err
 	}
@@ -125,6 +126,7 @@ func (l *link) exchange(ctx context.Context, method string, request []byte) (sta
 	if err != nil {
 		return 0, nil, false, err
 	}
+	l.bound.N += rpc.MaxAnswer + maxHead
 	answer, err = read(response.Body, response.ContentLength)
 	if err := errors.Join(err, response.Body.Close()); err != nil {
 		return 0, nil, false, err
@@ -145,7 +147,7 @@ func read(body io.Reader, size int64) ([]byte, error) {
 }
 
 // untouched reports whether not a byte of an answer has come.
-func (l *link) untouched() bool { return l.bound.N == maxHead+rpc.MaxAnswer }
+func (l *link) untouched() bool { return l.bound.N == maxHead }
 
 func (l *links) take(ctx context.Context) (*link, error) {
 	l.mu.Lock()
