@@ -9,6 +9,7 @@ import (
 	"crypto/rand"
 	"flag"
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"testing"
 
@@ -22,6 +23,7 @@ var (
 	logins   = flag.Int("logins", 300, "how many logins to measure")
 	services = flag.Int("services", 1000, "how many client-credentials tokens to measure")
 	parallel = flag.Int("parallel", 4, "how many at once")
+	subjects = flag.String("subjects", "", "JSON files of providers to measure beside the peer, with commas between")
 )
 
 // newPeer starts a peer to measure. With a resource its access tokens are JWTs.
@@ -61,11 +63,19 @@ func newPeer(t *testing.T, name, resource string) *Subject {
 	}
 }
 
-// TestCostOfThePeer prints what a login of the peer takes, with opaque access
-// tokens (its habit) and with JWTs (ours).
-func TestCostOfThePeer(t *testing.T) {
+// TestCost prints what a login takes: of the peer with opaque access tokens (its
+// habit) and with JWTs (ours), and of every provider that -subjects describes.
+func TestCost(t *testing.T) {
+	all := []*Subject{newPeer(t, "oidc-provider, opaque", ""), newPeer(t, "oidc-provider, JWT", "urn:example:resource")}
+	for _, file := range strings.FieldsFunc(*subjects, func(r rune) bool { return r == ',' }) {
+		subject, err := Read(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, subject)
+	}
 	var results []*Result
-	for _, subject := range []*Subject{newPeer(t, "oidc-provider, opaque", ""), newPeer(t, "oidc-provider, JWT", "urn:example:resource")} {
+	for _, subject := range all {
 		for _, load := range Loads(*logins, *services, *parallel) {
 			result, err := Measure(t.Context(), subject, load)
 			if err != nil {
@@ -73,7 +83,7 @@ func TestCostOfThePeer(t *testing.T) {
 			}
 			results = append(results, result)
 			if result.Own() <= 0 {
-				t.Errorf("%s costs %s", load.Name, result.Own())
+				t.Errorf("%s of %s costs %s", load.Name, subject.Name, result.Own())
 			}
 		}
 	}
