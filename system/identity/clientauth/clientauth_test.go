@@ -241,6 +241,33 @@ func TestMarksTellAssertionsApart(t *testing.T) {
 	}
 }
 
+func TestKeysServeWhatTheyAreRegisteredFor(t *testing.T) {
+	for _, test := range []struct {
+		name, use, alg string
+		valid          bool
+	}{
+		{"signatures", "sig", "ES256", true},
+		{"encryption", "enc", "", false},
+		{"another algorithm", "sig", "ES384", false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			f := newFixture(t, "ES256")
+			f.fapi.Keys.Keys[0].Use, f.fapi.Keys.Keys[0].Algorithm = test.use, test.alg
+			got, err := f.authenticate(t, with(f.fapi.Assertion(t, f.now, nil, nil)), "/token")
+			check(t, got, err, test.valid)
+		})
+	}
+}
+
+// Some stores fail on such ids, and that would be no verdict.
+func TestNoStoreIsAskedForWhatIsNoID(t *testing.T) {
+	auth := clientauth.New(&tokentest.Registry{Away: errors.New("invalid byte sequence")}, tokentest.Issuer, time.Now)
+	for _, id := range []string{"a\x00b", "\xff", "caf\u00e9", "\u202ec", strings.Repeat("c", 257)} {
+		got, err := auth.Authenticate(t.Context(), httptest.NewRequest(http.MethodPost, "/token", nil), url.Values{"client_id": {id}})
+		check(t, got, err, false)
+	}
+}
+
 func TestARegistryThatIsAwayIsNoVerdict(t *testing.T) {
 	f := newFixture(t, "ES256")
 	away := errors.New("connection refused")

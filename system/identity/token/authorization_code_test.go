@@ -240,6 +240,15 @@ func TestCodeReuse(t *testing.T) {
 	}
 }
 
+func TestALogoutEndsCodes(t *testing.T) {
+	p := tokentest.NewProvider(t, errInvalid)
+	text := p.Code(t, p.Plain, nil)
+	if err := p.Quorum.Revoke(t.Context(), "session-1", time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	wantRefusal(t, p.Token(t, p.CodeForm(t, p.Plain, text), nil), 400, oautherr.InvalidGrant)
+}
+
 func TestOneCodeInFiftyRequestsAtOnce(t *testing.T) {
 	p := tokentest.NewProvider(t, errInvalid)
 	text := p.Code(t, p.Plain, nil)

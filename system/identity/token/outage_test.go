@@ -22,18 +22,7 @@ func TestOutagesAreNoVerdicts(t *testing.T) {
 		"token keys":          func(p *tokentest.Provider, err error) { p.Keys.Away = err },
 		"authenticator":       func(p *tokentest.Provider, err error) { p.People.Away = err },
 	}
-	requests := map[string]func(*testing.T, *tokentest.Provider) url.Values{
-		"authorization_code": func(t *testing.T, p *tokentest.Provider) url.Values {
-			return p.CodeForm(t, p.Plain, p.Code(t, p.Plain, func(c *code.Code) { c.InIDToken = []string{"name"} }))
-		},
-		"refresh_token": func(t *testing.T, p *tokentest.Provider) url.Values {
-			return p.Plain.Form(t, p.Clock, "grant_type", "refresh_token", "refresh_token", p.Issue(t, p.Plain, nil, nil).RefreshToken)
-		},
-		"client_credentials": func(t *testing.T, p *tokentest.Provider) url.Values {
-			return p.Plain.Form(t, p.Clock, "grant_type", "client_credentials", "scope", "tax:read")
-		},
-	}
-	for grant, request := range requests {
+	for grant, request := range requests() {
 		for outage, set := range outages {
 			t.Run(grant+" without "+outage, func(t *testing.T) {
 				p := tokentest.NewProvider(t, errInvalid)
@@ -56,6 +45,20 @@ func TestOutagesAreNoVerdicts(t *testing.T) {
 				tokentest.Decode[token.Response](t, p.Token(t, form, nil), http.StatusOK)
 			})
 		}
+	}
+}
+
+// The quorum did what was asked, and its answer was lost: the request is no
+// replay of itself.
+func TestLostRepliesOfTheQuorum(t *testing.T) {
+	for _, grant := range []string{"authorization_code", "refresh_token", "client_credentials"} {
+		t.Run(grant, func(t *testing.T) {
+			p := tokentest.NewProvider(t, errInvalid)
+			form := requests()[grant](t, p)
+			p.Quorum.LostReply = errors.New("timeout")
+			wantRefusal(t, p.Token(t, form, nil), http.StatusServiceUnavailable, oautherr.TemporarilyUnavailable)
+			tokentest.Decode[token.Response](t, p.Token(t, form, nil), http.StatusOK)
+		})
 	}
 }
 
@@ -82,5 +85,20 @@ func TestHowLoginsEndIsCounted(t *testing.T) {
 	p.Token(t, p.CodeForm(t, p.Plain, p.Code(t, p.Plain, nil)), nil)
 	if p.Logins["success"] != 1 || p.Logins["refused"] != 1 || p.Logins["unavailable"] != 1 {
 		t.Errorf("got %v", p.Logins)
+	}
+}
+
+// requests are good ones, by grant.
+func requests() map[string]func(*testing.T, *tokentest.Provider) url.Values {
+	return map[string]func(*testing.T, *tokentest.Provider) url.Values{
+		"authorization_code": func(t *testing.T, p *tokentest.Provider) url.Values {
+			return p.CodeForm(t, p.Plain, p.Code(t, p.Plain, func(c *code.Code) { c.InIDToken = []string{"name"} }))
+		},
+		"refresh_token": func(t *testing.T, p *tokentest.Provider) url.Values {
+			return p.Plain.Form(t, p.Clock, "grant_type", "refresh_token", "refresh_token", p.Issue(t, p.Plain, nil, nil).RefreshToken)
+		},
+		"client_credentials": func(t *testing.T, p *tokentest.Provider) url.Values {
+			return p.Plain.Form(t, p.Clock, "grant_type", "client_credentials", "scope", "tax:read")
+		},
 	}
 }

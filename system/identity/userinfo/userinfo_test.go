@@ -12,8 +12,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"tocsin/system/identity/bearer"
+	"tocsin/system/identity/clientauth"
 	"tocsin/system/identity/code"
 	"tocsin/system/identity/jws"
+	"tocsin/system/identity/token"
 	"tocsin/system/identity/token/tokentest"
 	"tocsin/system/identity/userinfo"
 )
@@ -126,6 +128,18 @@ func TestRefusals(t *testing.T) {
 	p.Keys.Away = errors.New("no HSM node")
 	if w := get(e, text); w.Code != http.StatusServiceUnavailable {
 		t.Errorf("unsigned instead: %d %s", w.Code, w.Body)
+	}
+}
+
+func TestATokenAboutNobody(t *testing.T) {
+	p, e := newEndpoint(t)
+	issued, err := p.Issuer.Issue(t.Context(), &token.Request{Client: &clientauth.Authenticated{Client: p.Plain.Client}},
+		&token.Authorization{Scopes: []string{"openid"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if w := get(e, issued.AccessToken); w.Code != http.StatusUnauthorized {
+		t.Errorf("got %d: %s", w.Code, w.Body)
 	}
 }
 

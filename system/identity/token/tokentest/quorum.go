@@ -12,8 +12,9 @@ import (
 // the real store.
 type Quorum struct {
 	Now func() time.Time
-	// Away makes it unable to tell.
-	Away error
+	// Away makes it unable to tell. LostReply does so only after it did what was
+	// asked, once.
+	Away, LostReply error
 
 	mu       sync.Mutex
 	marks    map[string]string // to the attempt that set it
@@ -52,7 +53,9 @@ func (q *Quorum) spend(attempt string, marks []spent.Mark) error {
 	for _, mark := range marks {
 		q.marks[key(mark)] = attempt
 	}
-	return nil
+	lost := q.LostReply
+	q.LostReply = nil
+	return lost
 }
 
 // Release implements spent.Store.
@@ -92,14 +95,15 @@ func (q *Quorum) Rotate(_ context.Context, r spent.Rotation) (uint64, error) {
 	if r.Generation < current.number && !inGrace {
 		return 0, spent.ErrReused
 	}
-	if err := q.spend(r.Attempt, r.Marks); err != nil {
+	err := q.spend(r.Attempt, r.Marks)
+	if _, consumed := spent.Consumed(err); consumed {
 		return 0, err
 	}
 	if !inGrace {
 		current = generation{number: r.Generation + 1, since: q.Now()}
 		q.families[r.Family] = current
 	}
-	return current.number, nil
+	return current.number, err
 }
 
 // Current returns the newest generation of a family.
