@@ -3,6 +3,7 @@ package hsm
 import (
 	"context"
 	"errors"
+	"io"
 	"log/slog"
 	"syscall"
 	"testing"
@@ -23,7 +24,7 @@ const callers = 32
 // mutual TLS. cpu-us/op counts the whole process: for the node that is client
 // and server together.
 func BenchmarkSign(b *testing.B) {
-	_, s, through, keys := inProcess(b)
+	_, s, through, keys := inProcess(b, io.Discard)
 	config, err := LoadConfig(s.config)
 	if err != nil {
 		b.Fatal(err)

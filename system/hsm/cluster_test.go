@@ -110,11 +110,15 @@ func (a *authority) tlsConfig(t testing.TB, unit string) *tls.Config {
 // site is one node with a folder of its own.
 type site struct {
 	dir, url, config string
-	process          *exec.Cmd
+	address          string
+	files            wire.TLS
+	approved         string
+	// admin is the unit that may make keys; keeper unless set before init.
+	admin   string
+	process *exec.Cmd
 }
 
-// newSite writes the configuration of a node of which the approved nodes are in
-// the file approved.
+// newSite prepares a node of which the approved nodes are in the file approved.
 func newSite(t testing.TB, a *authority, approved string) *site {
 	t.Helper()
 	if _, err := os.Stat(module); err != nil {
@@ -128,25 +132,16 @@ func newSite(t testing.TB, a *authority, approved string) *site {
 	if err := listener.Close(); err != nil {
 		t.Fatal(err)
 	}
-	s := &site{dir: t.TempDir(), url: "https://" + address}
+	s := &site{
+		dir: t.TempDir(), address: address, url: "https://" + address, files: a.issue(t, "hsm"),
+		approved: approved, admin: "keeper",
+	}
 	s.config = filepath.Join(s.dir, "config.yaml")
-	files := a.issue(t, "hsm")
 	write(t, filepath.Join(s.dir, "pin"), []byte("123456\n"))
-	write(t, s.config, fmt.Appendf(nil, `version: 1
-zone: a
-listen: %s
-tls: {cert_file: %s, key_file: %s, ca_file: %s}
-callers: [identity]
-admins: [keeper]
-pkcs11: {module: %s, token_label: identity, pin_file: pin, so_pin_file: pin, rsa_bits: 2048}
-sharing: {own_file: node.pem, approved_file: %s}
-softhsm: {token_dir: tokens}
-drills: true
-`, address, files.Cert, files.Key, files.CA, module, approved))
 	return s
 }
 
-// run starts the test program in a role.
+// command is the test program in a role.
 func (s *site) command(role string) *exec.Cmd {
 	command := exec.Command(os.Args[0], s.config)
 	command.Env = append(os.Environ(), roleVariable+"="+role)
@@ -154,8 +149,20 @@ func (s *site) command(role string) *exec.Cmd {
 	return command
 }
 
+// init writes the configuration and makes the token.
 func (s *site) init(t testing.TB) {
 	t.Helper()
+	write(t, s.config, fmt.Appendf(nil, `version: 1
+zone: a
+listen: %s
+tls: {cert_file: %s, key_file: %s, ca_file: %s}
+callers: [identity]
+admins: [%s]
+pkcs11: {module: %s, token_label: identity, pin_file: pin, so_pin_file: pin, rsa_bits: 2048}
+sharing: {own_file: node.pem, approved_file: %s}
+softhsm: {token_dir: tokens}
+drills: true
+`, s.address, s.files.Cert, s.files.Key, s.files.CA, s.admin, module, s.approved))
 	if err := s.command("init").Run(); err != nil {
 		t.Fatalf("create token: %v", err)
 	}
