@@ -4,6 +4,7 @@
 package grantquery
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -16,20 +17,35 @@ import (
 	"tocsin/system/identity/grant"
 	"tocsin/system/identity/oautherr"
 	"tocsin/system/identity/store"
+	"tocsin/system/identity/token"
 )
 
 // Scope is what a token needs to query grants.
 const Scope = "grant_management_query"
 
+// maxID bounds what is looked for; ids of grants are much shorter.
+const maxID = 128
+
+// Guard checks access tokens (bearer.Guard).
+type Guard interface {
+	Offer(w http.ResponseWriter, r *http.Request)
+	Check(r *http.Request, scope string) (*token.AccessClaims, error)
+}
+
+// Grants reads from the server that takes writes; store.ErrNotFound.
+type Grants interface {
+	Grant(ctx context.Context, id string) (*grant.Grant, error)
+}
+
 // Endpoint answers GET /grants/{grant_id}.
 type Endpoint struct {
-	Guard  *bearer.Guard
-	Grants grant.Store
+	Guard  Guard
+	Grants Grants
 	Log    *slog.Logger
 }
 
 // Status is the answer (Grant Management for OAuth 2.0, 6.4), with the times
-// of the record.
+// of the record. Claims are those that the person agreed to release.
 type Status struct {
 	Scopes    []ScopeEntry `json:"scopes"`
 	Claims    []string     `json:"claims"`
@@ -44,6 +60,7 @@ type ScopeEntry struct {
 
 // ServeHTTP implements http.Handler.
 func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	e.Guard.Offer(w, r)
 	status, err := e.status(r)
 	if err != nil {
 		bearer.Refuse(w, r, e.Log, err)
@@ -61,17 +78,22 @@ func (e *Endpoint) status(r *http.Request) (*Status, error) {
 	if err != nil {
 		return nil, err
 	}
-	found, err := e.Grants.Grant(r.Context(), r.PathValue("grant_id"))
+	id := r.PathValue("grant_id")
+	unknown := oautherr.New(oautherr.NotFound, "there is no such grant of this client")
+	if len(id) > maxID {
+		return nil, unknown
+	}
+	found, err := e.Grants.Grant(r.Context(), id)
 	// Another client's grant is as unknown as none: ids must not be probed for.
 	if errors.Is(err, store.ErrNotFound) || (err == nil && found.ClientID != access.ClientID) {
-		return nil, oautherr.New(oautherr.NotFound, "there is no such grant of this client")
+		return nil, unknown
 	}
 	if err != nil {
 		return nil, fmt.Errorf("query grant: %w", err)
 	}
 	return &Status{
 		Scopes:    []ScopeEntry{{Scope: strings.Join(found.Scopes, " ")}},
-		Claims:    found.Claims,
+		Claims:    append([]string{}, found.Allowed...), // never null
 		CreatedAt: found.CreatedAt.UTC(), UpdatedAt: found.UpdatedAt.UTC(),
 	}, nil
 }

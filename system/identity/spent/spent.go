@@ -88,6 +88,8 @@ type Families interface {
 	// ErrRevoked or *ConsumedError; any other error leaves the outcome unknown,
 	// and the grace makes trying again safe.
 	Rotate(ctx context.Context, r Rotation) (generation uint64, err error)
+	// Current returns the newest generation of family, 0 when none was rotated.
+	Current(ctx context.Context, family string) (generation uint64, err error)
 }
 
 // Revocations ends tokens, families and sessions before their time. IDs are

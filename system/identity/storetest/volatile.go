@@ -176,3 +176,64 @@ func Attempts(t *testing.T, zoneA, zoneB attempts.Counter) {
 		})
 	})
 }
+
+// VolatileFaults checks a store.Volatile whose network can be made bad.
+func VolatileFaults(t *testing.T, network Network, broken store.Volatile) {
+	const kind = "test"
+	id := rand.Text()
+	put := func() error { return broken.Put(t.Context(), kind, id, []byte("x"), life) }
+	get := func() error { _, err := broken.Get(t.Context(), kind, id); return err }
+	for name, operation := range map[string]func() error{
+		"put": put, "get": get,
+		"update": func() error { return broken.Update(t.Context(), kind, id, []byte("x"), life) },
+	} {
+		t.Run("a lost answer is no verdict, and it can be done again: "+name, func(t *testing.T) {
+			if err := answer(t.Context(), isStoreVerdict, put); err != nil {
+				t.Fatal(err)
+			}
+			lostReply(t, network, isStoreVerdict, operation)
+			if err := answer(t.Context(), isStoreVerdict, operation); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	for name, toxic := range badNetworks() {
+		t.Run("a value is read at last, "+name, func(t *testing.T) {
+			if err := answer(t.Context(), isStoreVerdict, put); err != nil {
+				t.Fatal(err)
+			}
+			healed := disturb(t, network, toxic)
+			if err := answer(t.Context(), isStoreVerdict, get); err != nil {
+				t.Error(err)
+			}
+			<-healed
+		})
+	}
+}
+
+// AttemptsFaults checks an attempts.Counter whose network can be made bad: it
+// says soon that it cannot tell, and afterwards it has missed nothing that it
+// acknowledged.
+func AttemptsFaults(t *testing.T, network Network, broken attempts.Counter) {
+	key := attempts.Key{Name: rand.Text(), Window: life}
+	var latest int
+	count := func() error {
+		counts, err := broken.Count(t.Context(), key)
+		if err == nil {
+			latest = counts[0]
+		}
+		return err
+	}
+	none := func(error) bool { return false }
+	if err := answer(t.Context(), none, count); err != nil {
+		t.Fatal(err)
+	}
+	before, started := latest, time.Now()
+	lostReply(t, network, none, count)
+	if took := time.Since(started); took > time.Second {
+		t.Errorf("a login waited %s for a count", took)
+	}
+	if err := answer(t.Context(), none, count); err != nil || latest <= before {
+		t.Errorf("count %d after %d, %v", latest, before, err)
+	}
+}

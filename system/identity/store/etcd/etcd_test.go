@@ -182,7 +182,7 @@ func TestNothingIsLeftRunning(t *testing.T) {
 	}
 }
 
-func await(t *testing.T, check func() error) {
+func await(t testing.TB, check func() error) {
 	t.Helper()
 	deadline := time.Now().Add(10 * time.Second)
 	for {

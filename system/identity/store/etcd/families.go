@@ -153,3 +153,22 @@ func (r *rotation) decide(known []*mvccpb.KeyValue) ([]put, error) {
 	}
 	return puts, nil
 }
+
+// Current returns the newest generation of a family, 0 when none was rotated.
+func (s *Spent) Current(ctx context.Context, id string) (uint64, error) {
+	key := hashed(s.prefix+"f/", id)
+	var current family
+	err := s.cluster.carryOut(ctx, change{
+		keys: []string{key}, guess: []clientv3.Cmp{clientv3.Compare(clientv3.CreateRevision(key), "<", 0)}, // never: it is only read
+		decide: func(known []*mvccpb.KeyValue) (_ []put, err error) {
+			if known[0] != nil {
+				current, err = parseFamily(string(known[0].Value))
+			}
+			return nil, err
+		},
+	})
+	if err != nil {
+		return 0, wrap("read family", err)
+	}
+	return current.generation, nil
+}

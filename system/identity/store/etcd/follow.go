@@ -29,19 +29,18 @@ var (
 	errRestored  = errors.New("member has an older history, as after a restore")
 )
 
-// position is how far one reader has followed the history of the store.
+// position is how far the history of the store was followed.
 type position struct {
-	revision int64 // 0 when everything has to be read
+	revision int64
 	cluster  uint64
 }
 
 // Run keeps the set current until ctx ends: it reads all revocations and then
 // follows one member, and another when that falls silent.
 func (r *Revocations) Run(ctx context.Context) {
-	at := &position{}
 	for {
 		for _, client := range r.cluster.members.Preferred() {
-			err := r.follow(ctx, client, at)
+			err := r.follow(ctx, client)
 			if ctx.Err() != nil {
 				return
 			}
@@ -55,15 +54,16 @@ func (r *Revocations) Run(ctx context.Context) {
 	}
 }
 
-// follow takes in what one member says until it fails.
-func (r *Revocations) follow(ctx context.Context, client *clientv3.Client, at *position) error {
+// follow reads everything from one member and takes in what it says until it
+// fails. It does not resume where another was left: the store may have come
+// back from a backup in between, with another history of the same length.
+func (r *Revocations) follow(ctx context.Context, client *clientv3.Client) error {
 	// A member that lost its leader ends the watch instead of going quiet.
 	ctx, cancel := context.WithCancel(clientv3.WithRequireLeader(ctx))
 	defer cancel()
-	if at.revision == 0 {
-		if err := r.load(ctx, client, at); err != nil {
-			return err
-		}
+	at, err := r.load(ctx, client)
+	if err != nil {
+		return err
 	}
 	updates := client.Watch(ctx, r.prefix, clientv3.WithPrefix(), clientv3.WithRev(at.revision+1), clientv3.WithFilterDelete())
 	ask, prune := time.NewTicker(askEvery), time.NewTicker(pruneEvery)
@@ -76,7 +76,7 @@ func (r *Revocations) follow(ctx context.Context, client *clientv3.Client, at *p
 			if !open {
 				return errEnded
 			}
-			if err := r.take(update, at); err != nil {
+			if err := r.take(update, &at); err != nil {
 				return err
 			}
 			spoke = time.Now()
@@ -103,7 +103,6 @@ func (r *Revocations) ask(ctx context.Context, client *clientv3.Client) error {
 // take learns one response.
 func (r *Revocations) take(update clientv3.WatchResponse, at *position) error {
 	if update.CompactRevision != 0 {
-		at.revision = 0
 		return errCompacted
 	}
 	if err := update.Err(); err != nil {
@@ -112,7 +111,6 @@ func (r *Revocations) take(update clientv3.WatchResponse, at *position) error {
 	// The revision in the header is only compared, not kept: etcd before 3.4.25
 	// and 3.5.8 may announce one whose events are still to come.
 	if update.Header.ClusterId != at.cluster || update.Header.Revision < at.revision {
-		at.revision = 0
 		return errRestored
 	}
 	for _, event := range update.Events {
@@ -126,34 +124,32 @@ func (r *Revocations) take(update clientv3.WatchResponse, at *position) error {
 }
 
 // load reads all revocations as of one revision.
-func (r *Revocations) load(ctx context.Context, client *clientv3.Client, at *position) error {
+func (r *Revocations) load(ctx context.Context, client *clientv3.Client) (at position, err error) {
 	from, options := r.prefix, []clientv3.OpOption{
 		clientv3.WithRange(clientv3.GetPrefixRangeEnd(r.prefix)), clientv3.WithLimit(pageSize),
 	}
-	next := position{}
 	for {
 		page, err := r.page(ctx, client, from, options)
 		if err != nil {
-			return fmt.Errorf("read revocations: %w", err)
+			return at, fmt.Errorf("read revocations: %w", err)
 		}
 		for _, kv := range page.Kvs {
 			if err := r.learn(kv); err != nil {
 				r.log.Error("revocation not understood", "error", err)
 			}
 		}
-		if next.revision == 0 {
-			next = position{revision: page.Header.Revision, cluster: page.Header.ClusterId}
-			options = append(options, clientv3.WithRev(next.revision))
+		if at.revision == 0 {
+			at = position{revision: page.Header.Revision, cluster: page.Header.ClusterId}
+			options = append(options, clientv3.WithRev(at.revision))
 		}
 		if !page.More {
 			break
 		}
 		from = string(page.Kvs[len(page.Kvs)-1].Key) + "\x00"
 	}
-	*at = next
 	r.loaded.Store(true)
 	r.heard.Store(r.now().UnixNano())
-	return nil
+	return at, nil
 }
 
 func (r *Revocations) page(ctx context.Context, client *clientv3.Client, from string, options []clientv3.OpOption) (*clientv3.GetResponse, error) {

@@ -19,6 +19,8 @@ const (
 	// shortest time for which one takes in new keys.
 	shortest = time.Minute
 	bucket   = 15 * time.Second
+	// longest bounds the life of a key, far above that of anything issued.
+	longest = 10 * 365 * 24 * time.Hour
 	// margin keeps a mark longer than what it marks, for clocks of zones that
 	// differ.
 	margin = 30 * time.Second
@@ -50,7 +52,7 @@ type lease struct {
 // exceeded by less than the life itself.
 func class(life time.Duration) time.Duration {
 	rounded := shortest
-	for rounded < life {
+	for rounded < min(life, longest) {
 		rounded *= 2
 	}
 	return rounded

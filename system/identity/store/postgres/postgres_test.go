@@ -285,7 +285,7 @@ func TestCopies(t *testing.T) {
 	}
 }
 
-func await(t *testing.T, check func() error) {
+func await(t testing.TB, check func() error) {
 	t.Helper()
 	deadline := time.Now().Add(15 * time.Second)
 	for {

@@ -12,6 +12,8 @@ import (
 // Etcd is one cluster.
 type Etcd struct {
 	Members []*Process
+	// Dirs are where the members keep their data.
+	Dirs []string
 	// Ports are those of the members for clients, Endpoints their addresses.
 	Ports     []int
 	Endpoints []string
@@ -28,7 +30,7 @@ func (s *Site) StartEtcd(ctx context.Context, members int) (*Etcd, error) {
 		return nil, err
 	}
 	cluster := &Etcd{}
-	peers, initial := make([]string, members), make([]string, members)
+	names, peers, initial := make([]string, members), make([]string, members), make([]string, members)
 	for i := range members {
 		client, err := s.Ports.Free()
 		if err != nil {
@@ -39,17 +41,18 @@ func (s *Site) StartEtcd(ctx context.Context, members int) (*Etcd, error) {
 			return nil, err
 		}
 		peers[i] = "http://" + Address(peer)
-		initial[i] = fmt.Sprintf("etcd%d=%s", i, peers[i])
+		names[i] = fmt.Sprintf("etcd-%d", client)
+		initial[i] = names[i] + "=" + peers[i]
+		cluster.Dirs = append(cluster.Dirs, filepath.Join(s.dir, names[i]))
 		cluster.Ports = append(cluster.Ports, client)
 		cluster.Endpoints = append(cluster.Endpoints, "https://"+Address(client))
 	}
 	var group errgroup.Group
-	for i := range members {
-		name := fmt.Sprintf("etcd%d", i)
+	for i, name := range names {
 		member := s.own(&Process{
 			Name: name, log: filepath.Join(s.dir, name+".log"), ready: accepts(cluster.Ports[i]),
 			args: []string{
-				server, "--name=" + name, "--data-dir=" + filepath.Join(s.dir, name),
+				server, "--name=" + name, "--data-dir=" + cluster.Dirs[i],
 				fmt.Sprintf("--unsafe-no-fsync=%t", !s.Durable),
 				"--heartbeat-interval=60", "--election-timeout=600", "--pre-vote",
 				"--listen-client-urls=" + cluster.Endpoints[i], "--advertise-client-urls=" + cluster.Endpoints[i],

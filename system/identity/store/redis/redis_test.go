@@ -40,6 +40,11 @@ func run(m *testing.M) int {
 
 func open(t testing.TB) *redis.Store {
 	t.Helper()
+	return openAt(t, shared.redis)
+}
+
+func openAt(t testing.TB, server *realtest.Redis) *redis.Store {
+	t.Helper()
 	files, err := shared.site.CA.Issue("identity")
 	if err != nil {
 		t.Fatal(err)
@@ -48,7 +53,7 @@ func open(t testing.TB) *redis.Store {
 	if err != nil {
 		t.Fatal(err)
 	}
-	opened := redis.Open(redis.Config{Sentinels: []string{realtest.Address(shared.redis.SentinelPort)}, Master: "identity"}, config)
+	opened := redis.Open(redis.Config{Sentinels: []string{realtest.Address(server.SentinelPort)}, Master: "identity"}, config)
 	t.Cleanup(func() {
 		if err := opened.Close(); err != nil {
 			t.Error(err)
@@ -65,6 +70,16 @@ func TestContracts(t *testing.T) {
 		local := attempts.NewLocal(time.Now)
 		storetest.Attempts(t, local, local)
 	})
+}
+
+func TestContractsOverBadNetwork(t *testing.T) {
+	server, network, err := shared.site.StartRedisBehindNetwork(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(network.Close)
+	t.Run("volatile", func(t *testing.T) { storetest.VolatileFaults(t, network, openAt(t, server)) })
+	t.Run("attempts", func(t *testing.T) { storetest.AttemptsFaults(t, network, openAt(t, server)) })
 }
 
 // TestOutage freezes Redis, which keeps its connections and says nothing.
