@@ -240,6 +240,3 @@ func after(jar, fresh []*http.Cookie) []*http.Cookie {
 	return jar
 }
 
-// Requests of a browser whose user has logged in, and has consented to profile
-// and email.
-// hint makes token the ID token of a person.

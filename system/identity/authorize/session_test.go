@@ -12,6 +12,8 @@ import (
 	"tocsin/system/identity/login/logintest"
 )
 
+// Requests of a browser whose user has logged in, and has consented to profile
+// and email.
 func TestSession(t *testing.T) {
 	for _, test := range []struct {
 		name   string
@@ -81,6 +83,7 @@ func TestSession(t *testing.T) {
 	}
 }
 
+// hint makes token the ID token of a person.
 func (s *site) hint(token, issuer, clientID, person string) {
 	subject := s.Keys.Subject("", person)
 	s.hints[token] = func(claims any) error {

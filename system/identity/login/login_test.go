@@ -148,8 +148,6 @@ func TestRepeatedConsentIsOneGrantAndOneCode(t *testing.T) {
 	}
 }
 
-// Whatever is away, the answer is a step done or an infrastructure error: never
-// a word about the person or the request.
 func TestOneTimeCodes(t *testing.T) {
 	s := logintest.New(t)
 	begun := s.Transaction()

@@ -118,6 +118,8 @@ func TestAnotherPersonThanAskedFor(t *testing.T) {
 	}
 }
 
+// Whatever is away, the answer is a step done or an infrastructure error: never
+// a word about the person or the request.
 func TestEveryDependencyAway(t *testing.T) {
 	returning, first := []string{"openid", "profile", "email"}, []string(nil)
 	for _, test := range []struct {

@@ -13,12 +13,6 @@ import (
 	"tocsin/system/identity/transaction"
 )
 
-// auth knows a client by an assertion of the form "<client> <jti>".
-// Authenticate implements par.Authenticator.
-// proofs takes the header DPoP as "<thumbprint> <jti>".
-// Check implements par.Proofs.
-// Offer implements par.Proofs.
-// form returns a good request with changes: name and value in turn, "-" takes away.
 func TestPushedRequestComesBack(t *testing.T) {
 	s := newSite(t)
 	got := s.push(t, s.form(), "DPoP", strings.Repeat("A", 43)+" p1")

@@ -23,8 +23,10 @@ import (
 	"tocsin/system/identity/store"
 )
 
+// auth knows a client by an assertion of the form "<client> <jti>".
 type auth struct{ clients logintest.Clients }
 
+// Authenticate implements par.Authenticator.
 func (a auth) Authenticate(ctx context.Context, _ *http.Request, form url.Values) (*clientauth.Authenticated, error) {
 	id, jti, _ := strings.Cut(form.Get("client_assertion"), " ")
 	if jti == "" {
@@ -40,8 +42,10 @@ func (a auth) Authenticate(ctx context.Context, _ *http.Request, form url.Values
 	return &clientauth.Authenticated{Client: client, Marks: []spent.Mark{{Kind: spent.Assertion, ID: jti, Life: time.Minute}}}, nil
 }
 
+// proofs takes the header DPoP as "<thumbprint> <jti>".
 type proofs struct{}
 
+// Check implements par.Proofs.
 func (proofs) Check(r *http.Request, _ string) (*dpop.Proof, error) {
 	header := r.Header.Get("DPoP")
 	if header == "" {
@@ -54,6 +58,7 @@ func (proofs) Check(r *http.Request, _ string) (*dpop.Proof, error) {
 	return &dpop.Proof{Thumbprint: thumbprint, Mark: spent.Mark{Kind: spent.Proof, ID: jti, Life: time.Minute}}, nil
 }
 
+// Offer implements par.Proofs.
 func (proofs) Offer(w http.ResponseWriter, _ *http.Request) { w.Header().Set("DPoP-Nonce", "n") }
 
 type site struct {
@@ -78,6 +83,7 @@ func newSite(t testing.TB) *site {
 	return s
 }
 
+// form returns a good request with changes: name and value in turn, "-" takes away.
 func (s *site) form(changes ...string) url.Values {
 	s.serial++
 	form := url.Values{
