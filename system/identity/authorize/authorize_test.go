@@ -239,4 +239,3 @@ func after(jar, fresh []*http.Cookie) []*http.Cookie {
 	}
 	return jar
 }
-
