@@ -30,7 +30,7 @@ func newContent(t testing.TB) *content.Content {
 
 func TestTheCredentialSaysTheSameInsideAndOutside(t *testing.T) {
 	key, c := vcitest.NewKey(t), newContent(t)
-	text, err := jwtvc.Issue(t.Context(), signing.New(key), c)
+	text, err := jwtvc.Issue(t.Context(), signing.New(key.Backend()), c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,7 +73,7 @@ func TestTheCredentialSaysTheSameInsideAndOutside(t *testing.T) {
 }
 
 func BenchmarkIssue(b *testing.B) {
-	key, c := signing.New(vcitest.NewKey(b)), newContent(b)
+	key, c := signing.New(vcitest.NewKey(b).Backend()), newContent(b)
 	for b.Loop() {
 		if _, err := jwtvc.Issue(b.Context(), key, c); err != nil {
 			b.Fatal(err)

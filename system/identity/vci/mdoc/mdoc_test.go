@@ -41,7 +41,7 @@ func issue(t testing.TB, key *vcitest.Key, c *content.Content) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	text, err := maker.Issue(t.Context(), signing.New(key), c)
+	text, err := maker.Issue(t.Context(), signing.New(key.Backend()), c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -223,7 +223,7 @@ func TestADateThatIsNoneIsNotSigned(t *testing.T) {
 	for name, value := range map[string]any{"birthdate": "10 December", "portrait": "not base64!"} {
 		c := newContent(t)
 		c.Claims[name] = value
-		if _, err := maker.Issue(t.Context(), signing.New(vcitest.NewKey(t)), c); err == nil {
+		if _, err := maker.Issue(t.Context(), signing.New(vcitest.NewKey(t).Backend()), c); err == nil {
 			t.Errorf("%s %v is signed", name, value)
 		}
 	}
@@ -234,7 +234,7 @@ func BenchmarkIssue(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	key, c := signing.New(vcitest.NewKey(b)), newContent(b)
+	key, c := signing.New(vcitest.NewKey(b).Backend()), newContent(b)
 	for b.Loop() {
 		if _, err := maker.Issue(b.Context(), key, c); err != nil {
 			b.Fatal(err)

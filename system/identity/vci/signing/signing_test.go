@@ -32,7 +32,7 @@ func leaf(t *testing.T, text string, root *x509.Certificate) (*jose.JSONWebSigna
 
 func TestTheChainIsThatOfTheKeyEvenWhenItRotatesMeanwhile(t *testing.T) {
 	backend := vcitest.NewKey(t)
-	key := signing.New(backend)
+	key := signing.New(backend.Backend())
 	for _, test := range []struct {
 		name      string
 		meanwhile func()
@@ -75,7 +75,7 @@ func TestTheChainIsThatOfTheKeyEvenWhenItRotatesMeanwhile(t *testing.T) {
 
 func TestAKeyThatIsAwayIsNoVerdict(t *testing.T) {
 	backend := vcitest.NewKey(t)
-	key := signing.New(backend)
+	key := signing.New(backend.Backend())
 	away := errors.New("no HSM")
 	backend.Fail(away)
 	_, jwtErr := key.JWT(t.Context(), "example", 1)

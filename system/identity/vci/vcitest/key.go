@@ -8,6 +8,7 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/json"
 	"fmt"
 	"math/big"
 	"sync"
@@ -15,9 +16,13 @@ import (
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
+
+	"tocsin/system/identity/keyset"
+	"tocsin/system/identity/vci/signing"
 )
 
-// Key is a credential key in memory; it implements signing.Backend.
+// Key is a credential key in memory; it is all that a provider
+// wants of keys.
 type Key struct {
 	// Root is the certificate that the chain ends below.
 	Root *x509.Certificate
@@ -112,8 +117,11 @@ func (k *Key) Public() *ecdsa.PublicKey {
 	return &k.private.PublicKey
 }
 
-// Sign implements signing.Backend.
-func (k *Key) Sign(_ context.Context, typ string, extra map[string]any, claims any) (string, error) {
+// Backend is the key as package signing takes it.
+func (k *Key) Backend() signing.Backend { return signing.Credential{Signer: k, Chains: k} }
+
+// Sign implements signing.Signer.
+func (k *Key) Sign(_ context.Context, _ keyset.Use, _ jose.SignatureAlgorithm, typ string, extra map[string]any, claims any) (string, error) {
 	private, kid, err := k.current()
 	if err != nil {
 		return "", err
@@ -121,8 +129,8 @@ func (k *Key) Sign(_ context.Context, typ string, extra map[string]any, claims a
 	return Sign(private, typ, kid, extra, claims)
 }
 
-// SignDigest implements signing.Backend.
-func (k *Key) SignDigest(_ context.Context, digest [sha256.Size]byte) ([]byte, string, error) {
+// SignDigest implements signing.Signer.
+func (k *Key) SignDigest(_ context.Context, _ keyset.Use, digest [sha256.Size]byte) ([]byte, string, error) {
 	private, kid, err := k.current()
 	if err != nil {
 		return nil, "", err
@@ -137,12 +145,26 @@ func (k *Key) SignDigest(_ context.Context, digest [sha256.Size]byte) ([]byte, s
 	return signature, kid, nil
 }
 
-// Chain implements signing.Backend.
+// Chain implements signing.Chains.
 func (k *Key) Chain() ([][]byte, string, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return k.chain, k.kid, k.err
 }
+
+// DocumentOf implements metadata.Documents.
+func (k *Key) DocumentOf(keyset.Use) ([]byte, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.err != nil {
+		return nil, k.err
+	}
+	public := jose.JSONWebKey{Key: k.private.Public(), KeyID: k.kid, Use: "sig", Algorithm: "ES256"}
+	return json.Marshal(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{public}})
+}
+
+// Roots implements metadata.Documents.
+func (k *Key) Roots() ([][]byte, error) { return [][]byte{k.Root.Raw}, nil }
 
 // Sign returns claims as a compact JWS, made by another library than the one
 // that reads it here. claims may be text.
