@@ -52,7 +52,7 @@ func newDesk(t *testing.T) *desk {
 		switch r.URL.Path {
 		case "/begin": // as the authorization endpoint does
 			http.SetCookie(w, transaction.Cookie(tx, "state1", time.Minute))
-			setCookie(w, linkCookie+tx, "", -1)
+			setCookie(w, linkCookie+tx, "", -time.Second)
 			setCookie(w, session.Cookie, "s1", 0)
 			http.Redirect(w, r, r.URL.Query().Get("to"), http.StatusSeeOther)
 		case "/favicon.ico":
@@ -75,7 +75,7 @@ func (d *desk) start(t *testing.T) {
 			t.Fatal("needs Chromium: sudo apt-get install chromium")
 		}
 	}
-	scratch, err := os.MkdirTemp("/tmp", "ui-chromium-") // holds a socket, whose path must be short
+	scratch, err := os.MkdirTemp("/tmp", "ui-chromium-") //nolint:usetesting // it holds a socket, for whose path t.TempDir may be too long
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -166,53 +166,6 @@ func look(width int64, scheme string) chromedp.Action[chromedp.Void] {
 	})
 }
 
-// scene is one page in one state.
-type scene struct {
-	name, path string
-	prepare    func(*upstream)
-	// act is what a person does on the page to get to the state; may be empty.
-	act string
-}
-
-func scenes() []scene {
-	given := func(path string, is answer) func(*upstream) { return func(u *upstream) { u.set(path, is) } }
-	consent := func(change func(*View)) func(*upstream) {
-		view := login()
-		view.Authenticated, view.ClientLogo = true, "/ui/assets/emblem.svg"
-		view.Claims = []Claim{{"name", true}, {"birthdate", true}, {"email", false}, {"address", false}, {"unheard_of_claim_of_somebody", false}}
-		change(view)
-		return given("/login/view", answer{200, view})
-	}
-	enter := `document.querySelector('[name=individual_id]').value = '1000000002';`
-	secret := `document.querySelector('[name=pin]').value = '1';`
-	press := `document.querySelector('main button').click()`
-	all := []scene{
-		{name: "pin", path: "/ui/login?tx=" + tx},
-		{name: "pin-wrong", path: "/ui/login?tx=" + tx, prepare: given("/login/pin", refused(422, "mismatch")), act: enter + secret + press},
-		{name: "otp", path: "/ui/login?tx=" + tx + "&by=otp"},
-		{name: "otp-code", path: "/ui/login?tx=" + tx + "&by=otp", act: enter + press},
-		{name: "otp-code-wrong", path: "/ui/login?tx=" + tx + "&by=otp", prepare: given("/login/otp", refused(422, "mismatch")),
-			act: enter + press},
-		{name: "wallet", path: "/ui/login?tx=" + tx + "&by=wallet"},
-		{name: "wallet-expired", path: "/ui/login?tx=" + tx + "&by=wallet", prepare: given("/login/wallet/begin", answer{200, Link{LinkCode: linkCode, URI: "https://id.example/w"}})},
-		{name: "consent", path: "/ui/consent?tx=" + tx, prepare: consent(func(v *View) { v.Credentials = []string{"Identity card", "Proof of age"} })},
-		{name: "consent-nothing", path: "/ui/consent?tx=" + tx, prepare: consent(func(v *View) { v.Claims, v.ClientName = nil, strings.Repeat("Long name ", 20) })},
-		{name: "phone", path: "/ui/wallet?code=" + linkCode},
-		{name: "phone-enter", path: "/ui/wallet"},
-		{name: "phone-wrong", path: "/ui/wallet?code=" + linkCode, prepare: given("/login/wallet/approve", refused(422, "mismatch")), act: enter + secret + press},
-		{name: "phone-done", path: "/ui/wallet?code=" + linkCode, act: enter + secret + press},
-		{name: "logout", path: "/ui/logout?request=r"},
-		{name: "logout-stayed", path: "/ui/logout?request=r", act: `document.querySelector('[value=stay]').click()`},
-		{name: "logout-done", path: "/ui/logout?request=r", act: press},
-		{name: "gone-with-way-back", path: "/ui/login?tx=" + tx, prepare: given("/login/view", refused(410, "gone"))},
-		{name: "unavailable-with-retry", path: "/ui/login?tx=" + tx, prepare: given("/login/view", answer{503, nil})},
-	}
-	for _, kind := range page.Kinds() {
-		all = append(all, scene{name: "error-" + string(kind), path: "/ui/error?kind=" + string(kind)})
-	}
-	return all
-}
-
 // set brings the browser to a scene in a language.
 func (d *desk) set(t *testing.T, s scene, language string) {
 	t.Helper()
@@ -258,10 +211,7 @@ func TestAccessibility(t *testing.T) {
 			t.Run(language+"/"+s.name, func(t *testing.T) {
 				d.set(t, s, language)
 				evaluate[bool](t, d, string(axe)+"; true")
-				for _, view := range []struct {
-					scheme string
-					width  int64
-				}{{"light", 1280}, {"dark", 320}, {"light", 320}, {"dark", 1280}} {
+				for _, view := range screens(language) {
 					d.do(t, look(view.width, view.scheme))
 					if wide := evaluate[int64](t, d, `document.documentElement.scrollWidth`); wide > view.width {
 						t.Errorf("%d pixels wide on a screen of %d", wide, view.width)
@@ -269,7 +219,7 @@ func TestAccessibility(t *testing.T) {
 					for _, found := range d.axe(t) {
 						t.Errorf("%s, %d pixels: %s (%s): %s %.300s", view.scheme, view.width, found.ID, found.Impact, found.Help, found.Nodes[0].HTML)
 					}
-					d.picture(t, fmt.Sprintf("%s-%s-%s-%d.png", s.name, language, view.scheme, view.width))
+					d.picture(t, fmt.Sprintf("%s-%s-%s-%d.png", s.name, language, view.scheme, view.width), view.width)
 				}
 				for _, complaint := range d.complained() {
 					t.Errorf("the browser says: %s", complaint)
@@ -277,6 +227,22 @@ func TestAccessibility(t *testing.T) {
 			})
 		}
 	}
+}
+
+// size is how a page is looked at.
+type size struct {
+	scheme string
+	width  int64
+}
+
+// screens returns the sizes to look at pages in: all of them in the first
+// language, each theme and width once in the others.
+func screens(language string) []size {
+	all := []size{{"light", 1280}, {"dark", 320}, {"light", 320}, {"dark", 1280}}
+	if language != page.Languages()[0] {
+		return all[:2]
+	}
+	return all
 }
 
 func (d *desk) axe(t *testing.T) []violation {
@@ -289,15 +255,20 @@ func (d *desk) axe(t *testing.T) []violation {
 	return found
 }
 
-func (d *desk) picture(t *testing.T, name string) {
+func (d *desk) picture(t *testing.T, name string, width int64) {
 	t.Helper()
 	folder := os.Getenv("UI_SCREENSHOTS")
 	if folder == "" {
 		return
 	}
+	height := evaluate[int64](t, d, `document.documentElement.scrollHeight`)
 	ctx, cancel := context.WithTimeout(d.tab, 30*time.Second)
 	defer cancel()
-	taken, err := chromedp.Run(ctx, chromedp.FullScreenshot(100))
+	size := chromedp.EmulateViewport(width, height)
+	if err := chromedp.Do(ctx, size); err != nil {
+		t.Fatal(err)
+	}
+	taken, err := chromedp.Run(ctx, chromedp.CaptureScreenshot())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -53,8 +53,11 @@ func accepted(r *http.Request) []string {
 }
 
 // here returns the page's own address for the language switch, without what
-// the switch itself sets.
+// the switch itself sets; "" when it would lead to another host.
 func here(r *http.Request) string {
+	if strings.HasPrefix(r.URL.Path, "//") {
+		return ""
+	}
 	query := r.URL.Query()
 	query.Del("ui_locales")
 	if len(query) == 0 {

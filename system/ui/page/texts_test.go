@@ -3,10 +3,12 @@ package page
 import (
 	"io/fs"
 	"maps"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -116,6 +118,35 @@ func TestOverriddenWords(t *testing.T) {
 			t.Errorf("%s: %q, want %q", step.name, got, step.want)
 		}
 	}
+}
+
+// TestWordsChangeWhilePagesAreShown: nobody sees half of a change.
+func TestWordsChangeWhilePagesAreShown(t *testing.T) {
+	set := newSet(t, "")
+	other, err := merge(set.texts.builtin, []byte("login.heading: Log on\nlogin.submit: Log on\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var people sync.WaitGroup
+	for range 4 {
+		people.Go(func() {
+			for range 50 {
+				w := httptest.NewRecorder()
+				set.PIN(w, 200, &PIN{Step: step("en")})
+				body := w.Body.String()
+				if strings.Contains(body, "<h1>Log on") != strings.Contains(body, `"submit">Log on`) {
+					t.Error("old and new words on one page")
+				}
+			}
+		})
+	}
+	for i := range 4 {
+		set.texts.mu.Lock()
+		set.texts.current = []*catalog{other, set.texts.builtin}[i%2]
+		set.texts.mu.Unlock()
+		set.PIN(httptest.NewRecorder(), 200, &PIN{Step: step("nb")})
+	}
+	people.Wait()
 }
 
 // FuzzOverriddenWords: whatever words an operator gives, the pages compile and
