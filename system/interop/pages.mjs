@@ -34,18 +34,19 @@ function forms(html) {
   return [...html.matchAll(/<form\b[^>]*>([\s\S]*?)<\/form>/gi)].map(([whole, content]) => {
     const fields = new URLSearchParams();
     const names = new Set();
-    const buttons = [];
+    const [boxes, buttons] = [[], []];
     for (const [tag] of content.matchAll(/<(?:input|button)\b[^>]*>/gi)) {
       const [name, kind] = [attribute(tag, 'name'), attribute(tag, 'type')];
       if (name === undefined) continue;
       names.add(name);
       if (/^<button/i.test(tag) || kind === 'submit') buttons.push([name, attribute(tag, 'value') ?? '']);
+      if (kind === 'checkbox') boxes.push([name, attribute(tag, 'value') ?? '']);
       const ticked = attribute(tag, 'checked') !== undefined;
       if (/^<button/i.test(tag) || kind === 'submit' || (kind === 'checkbox' && !ticked)) continue;
       fields.append(name, attribute(tag, 'value') ?? '');
     }
     const opening = whole.slice(0, whole.indexOf('>') + 1);
-    return { action: attribute(opening, 'action') ?? '', fields, names, buttons };
+    return { action: attribute(opening, 'action') ?? '', fields, names, boxes, buttons };
   });
 }
 
@@ -77,8 +78,10 @@ export class Visitor {
       login.fields.set('pin', pin);
       return this.submit(page, login);
     }
-    const consent = all.find(({ names }) => names.has('decision'));
+    const consent = all.find(({ buttons }) => buttons.some(([name, value]) => name === 'decision' && value === 'allow'));
     if (consent) {
+      consent.fields.delete('claims'); // all that is asked for, ticked or not
+      for (const [name, value] of consent.boxes) consent.fields.append(name, value);
       consent.fields.set('decision', 'allow');
       return this.submit(page, consent);
     }

@@ -3,6 +3,7 @@ package browser
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/url"
 )
 
@@ -78,7 +79,11 @@ func (v *Visit) next(person Person, decision Decision) (*Form, url.Values) {
 	}
 	if form := v.Page.With(fieldDecision); form != nil && !v.AskedConsent {
 		v.AskedConsent = true
-		return form, url.Values{fieldDecision: {string(decision)}}
+		answer := url.Values{fieldDecision: {string(decision)}}
+		if decision == Allow { // all that is asked for
+			maps.Copy(answer, form.Boxes)
+		}
+		return form, answer
 	}
 	return nil, nil
 }

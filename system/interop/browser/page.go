@@ -26,6 +26,8 @@ type Form struct {
 	Method string
 	// Fields are the values that would be sent as the page is.
 	Fields url.Values
+	// Boxes are the values of all check boxes by name, ticked or not.
+	Boxes url.Values
 	// Buttons are the values of submit buttons by name.
 	Buttons url.Values
 }
@@ -73,7 +75,7 @@ func (p *Page) walk(node *html.Node, form *Form) {
 	case "form":
 		form = &Form{
 			Action: attributes["action"], Method: strings.ToUpper(attributes["method"]),
-			Fields: url.Values{}, Buttons: url.Values{},
+			Fields: url.Values{}, Boxes: url.Values{}, Buttons: url.Values{},
 		}
 		p.Forms = append(p.Forms, form)
 	case "input":
@@ -94,6 +96,9 @@ func (f *Form) input(attributes map[string]string) {
 	if kind == "submit" {
 		f.button(attributes)
 		return
+	}
+	if kind == "checkbox" {
+		f.Boxes.Add(name, attributes["value"])
 	}
 	_, checked := attributes["checked"]
 	if (kind == "checkbox" || kind == "radio") && !checked {

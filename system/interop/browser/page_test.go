@@ -19,8 +19,8 @@ func TestFormsAreReadAsABrowserWouldSendThem(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []*Form{
-		{Action: "/a", Method: "POST", Fields: url.Values{"tx": {"7"}, "claims": {"name", "phone"}}, Buttons: url.Values{"decision": {"allow", "deny"}}},
-		{Action: "/b", Fields: url.Values{"pin": {""}}, Buttons: url.Values{}},
+		{Action: "/a", Method: "POST", Fields: url.Values{"tx": {"7"}, "claims": {"name", "phone"}}, Boxes: url.Values{"claims": {"name", "email", "phone"}}, Buttons: url.Values{"decision": {"allow", "deny"}}},
+		{Action: "/b", Fields: url.Values{"pin": {""}}, Boxes: url.Values{}, Buttons: url.Values{}},
 	}
 	if difference := cmp.Diff(want, page.Forms); difference != "" {
 		t.Errorf("forms: %s", difference)
