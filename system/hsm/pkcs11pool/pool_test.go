@@ -1,6 +1,7 @@
 package pkcs11pool_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
@@ -227,67 +228,21 @@ func TestWrongOrdersAreRefused(t *testing.T) {
 	}
 }
 
-// BenchmarkBare is the library in a loop, with a session for each goroutine:
-// what the token can do.
-func BenchmarkBare(b *testing.B) {
-	for _, algorithm := range protocol.Algorithms() {
-		b.Run(string(algorithm), func(b *testing.B) {
-			pool := open(b, config())
-			key := made(b, pool, algorithm)
-			raw := pkcs11.New(module)
-			mechanism := pkcs11.NewMechanism(pkcs11.CKM_ECDSA, nil)
-			input := make([]byte, 32)
-			switch algorithm {
-			case jose.PS256:
-				mechanism = pkcs11.NewMechanism(pkcs11.CKM_RSA_PKCS_PSS, pkcs11.NewPSSParams(pkcs11.CKM_SHA256, pkcs11.CKG_MGF1_SHA256, 32))
-			case jose.RS256:
-				mechanism, input = pkcs11.NewMechanism(pkcs11.CKM_RSA_PKCS, nil), make([]byte, 51)
-			}
-			b.ResetTimer()
-			b.RunParallel(func(pb *testing.PB) {
-				session := rawSession(b, raw)
-				if err := raw.FindObjectsInit(session, []*pkcs11.Attribute{
-					pkcs11.NewAttribute(pkcs11.CKA_CLASS, pkcs11.CKO_PRIVATE_KEY), pkcs11.NewAttribute(pkcs11.CKA_ID, key.ID[:]),
-				}); err != nil {
-					b.Error(err)
-					return
-				}
-				handles, _, err := raw.FindObjects(session, 1)
-				if err := errors.Join(err, raw.FindObjectsFinal(session)); err != nil || len(handles) != 1 {
-					b.Errorf("find key: %v", err)
-					return
-				}
-				for pb.Next() {
-					if err := raw.SignInit(session, []*pkcs11.Mechanism{mechanism}, handles[0]); err != nil {
-						b.Error(err)
-						return
-					}
-					if _, err := raw.Sign(session, input); err != nil {
-						b.Error(err)
-						return
-					}
-				}
-			})
-		})
+func TestWrongPINIsNotTriedAgainAndAgain(t *testing.T) {
+	wrong := config()
+	wrong.PIN = "4321"
+	log := &bytes.Buffer{}
+	pool, err := pkcs11pool.New(wrong, slog.New(slog.NewTextHandler(log, nil)))
+	if err != nil {
+		t.Fatal(err)
 	}
-}
-
-// BenchmarkPool is the same through the pool.
-func BenchmarkPool(b *testing.B) {
-	for _, algorithm := range protocol.Algorithms() {
-		b.Run(string(algorithm), func(b *testing.B) {
-			pool := open(b, config())
-			key := made(b, pool, algorithm)
-			digest := make([]byte, 32)
-			b.ResetTimer()
-			b.RunParallel(func(pb *testing.PB) {
-				for pb.Next() {
-					if _, err := pool.Sign(context.Background(), key.ID, algorithm, digest); err != nil {
-						b.Error(err)
-						return
-					}
-				}
-			})
-		})
+	if _, err := pool.Keys(context.Background()); !errors.Is(err, pkcs11.Error(pkcs11.CKR_PIN_INCORRECT)) {
+		t.Errorf("got %v", err)
+	}
+	if err := pool.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if bytes.Contains(log.Bytes(), []byte("initialising the library again")) {
+		t.Error("the library was initialised again for it")
 	}
 }

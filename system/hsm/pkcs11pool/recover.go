@@ -19,12 +19,20 @@ func staleCodes() []pkcs11.Error {
 		pkcs11.CKR_DEVICE_ERROR, pkcs11.CKR_DEVICE_REMOVED, pkcs11.CKR_TOKEN_NOT_PRESENT,
 		pkcs11.CKR_CRYPTOKI_NOT_INITIALIZED, pkcs11.CKR_OPERATION_ACTIVE, pkcs11.CKR_GENERAL_ERROR,
 		pkcs11.CKR_FUNCTION_FAILED, pkcs11.CKR_OPERATION_NOT_INITIALIZED,
+		pkcs11.CKR_SLOT_ID_INVALID, pkcs11.CKR_TOKEN_NOT_RECOGNIZED, pkcs11.CKR_SESSION_COUNT,
 	}
 }
 
 func stale(err error) bool {
 	var code pkcs11.Error
 	return errors.As(err, &code) && slices.Contains(staleCodes(), code)
+}
+
+// verdict reports whether the token itself refused: a wrong PIN or a mechanism
+// that it does not have. Trying again would change nothing, and may lock the PIN.
+func verdict(err error) bool {
+	var code pkcs11.Error
+	return errors.As(err, &code) && !slices.Contains(staleCodes(), code)
 }
 
 // attempt runs operation on current; when that session turns out stale, on a
@@ -39,6 +47,9 @@ func (p *Pool) attempt(current *session, operation func(*session) error) (*sessi
 		if err == nil {
 			return kept, nil
 		}
+	}
+	if verdict(err) {
+		return nil, err
 	}
 	p.log.Warn("token does not sign on a fresh session; initialising the library again", "error", err)
 	if reinit := p.library.reinitialise(generation); reinit != nil {

@@ -258,7 +258,7 @@ func TestWhatFailsWhileKeysAreMade(t *testing.T) {
 		if err := keeper.swap(t.Context(), revision, d); err != nil {
 			t.Fatal(err)
 		}
-		wanted := func(d *document) []slot {
+		wanted := func(*document) []slot {
 			ring.set(func(m *memory) { m.revision++ }) // somebody else is quicker
 			return []slot{{Token, jose.ES256}}
 		}
