@@ -104,7 +104,7 @@ func TestPlainMetadata(t *testing.T) {
 			one := supported[id].(map[string]any)
 			described := one["credential_metadata"].(map[string]any)
 			delete(one, "credential_metadata")
-			if diff := cmp.Diff(map[string]any(want), one); diff != "" {
+			if diff := cmp.Diff(want, one); diff != "" {
 				t.Errorf("%s (-want +got):\n%s", id, diff)
 			}
 			if len(described["display"].([]any)) != 3 || len(described["claims"].([]any)) != 8 {
