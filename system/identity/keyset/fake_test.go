@@ -31,6 +31,9 @@ type memory struct {
 	away     bool
 	// lost makes Swap do its work and then fail, as when an answer is lost.
 	lost bool
+	// twice makes the so-manieth Swap do its work and then report the conflict
+	// of its own second try.
+	twice int
 }
 
 func (m *memory) Load(context.Context) ([]byte, int64, error) {
@@ -54,6 +57,10 @@ func (m *memory) Swap(_ context.Context, revision int64, text []byte) error {
 	m.text, m.revision = slices.Clone(text), revision+1
 	if m.lost {
 		return errAway
+	}
+	m.twice--
+	if m.twice == 0 {
+		return ErrConflict
 	}
 	return nil
 }

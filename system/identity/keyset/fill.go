@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
@@ -71,11 +72,11 @@ func (k *Keeper) makeAll(ctx context.Context, holder string, wanted func(*docume
 	d.Claim = nil
 	err = k.swap(ctx, revision, d)
 	if errors.Is(err, ErrConflict) {
-		// Nobody will ever see these keys. After any other error the ring may
-		// have taken them, and destroying them would be the end of it.
-		m.forget(ctx)
+		return errors.Join(err, m.forgetLost(ctx))
 	}
 	if err != nil {
+		// The ring may have taken the keys all the same; destroying them would
+		// be the end of it.
 		return err
 	}
 	for _, made := range m.made {
@@ -158,7 +159,23 @@ func (m *making) certify(ctx context.Context, e *entry) ([][]byte, error) {
 	}
 }
 
-// forget destroys keys that did not get into the ring.
+// forgetLost destroys the keys that the ring did not take. It looks, because a
+// store that tries again by itself reports a conflict also where its first try
+// was taken and the next change came before the second.
+func (m *making) forgetLost(ctx context.Context) error {
+	d, _, err := m.keeper.load(ctx)
+	if err != nil {
+		return err
+	}
+	taken := func(made madeKey) bool {
+		return slices.ContainsFunc(d.Keys, func(e entry) bool { return e.kid() == made.kid })
+	}
+	m.made = slices.DeleteFunc(m.made, taken)
+	m.forget(ctx)
+	return nil
+}
+
+// forget destroys keys that are not in the ring.
 func (m *making) forget(ctx context.Context) {
 	for _, made := range m.made {
 		m.keeper.remove(context.WithoutCancel(ctx), made.kid, made.node)

@@ -269,6 +269,20 @@ func TestWhatFailsWhileKeysAreMade(t *testing.T) {
 			t.Error("a key was left behind")
 		}
 	})
+	t.Run("keys that the ring took in spite of a conflict are not", func(t *testing.T) {
+		ring, nodes := &memory{}, newCluster("a")
+		keeper, set := keeperOf(t, configFor(clock), ring, nodes)
+		step(t, keeper)
+		ring.set(func(m *memory) { m.twice = 2 }) // the first claims
+		if err := keeper.Rotate(t.Context(), Credential); err != nil {
+			t.Fatal(err)
+		}
+		for _, kid := range published(t, set, Credential)["ES256"] {
+			if !nodes.held["a"][kid] {
+				t.Errorf("key %s is published and nobody has it", kid)
+			}
+		}
+	})
 	t.Run("keys that the ring may have taken are not", func(t *testing.T) {
 		ring, nodes := &memory{}, newCluster("a")
 		keeper, set := keeperOf(t, configFor(clock), ring, nodes)
