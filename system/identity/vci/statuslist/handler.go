@@ -19,12 +19,12 @@ func (p *Publisher) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	number, err := strconv.ParseUint(r.PathValue("list"), 10, 64)
 	d, known := shelf.documents[number]
 	switch {
-	case err != nil, !known && shelf.complete:
+	case err != nil, !known && shelf.count > 0 && number >= shelf.count:
 		http.Error(w, "there is no such status list", http.StatusNotFound)
 		return
 	case !known:
 		header.Set("Retry-After", "1")
-		http.Error(w, "it is not known yet which status lists there are; try again", http.StatusServiceUnavailable)
+		http.Error(w, "the status list is not published yet; try again", http.StatusServiceUnavailable)
 		return
 	}
 	header.Set("Content-Type", MediaType)

@@ -30,6 +30,12 @@ type Encoded struct {
 	List string `json:"lst"`
 }
 
+// level of compression. The highest is recommended (Token Status List, 4.1), but
+// the runs of a list are its worst case: with one entry in a hundred revoked it
+// takes 0.5 s of CPU for 14 KiB, and this level 6 ms for 17. A revocation should
+// not wait for it.
+const level = 5
+
 // Encode compresses the list.
 func (l *List) Encode() (Encoded, error) {
 	text, err := compress(l.bits)
@@ -38,7 +44,7 @@ func (l *List) Encode() (Encoded, error) {
 
 func compress(bits []byte) (string, error) {
 	var compressed bytes.Buffer
-	writer, err := zlib.NewWriterLevel(&compressed, zlib.BestCompression)
+	writer, err := zlib.NewWriterLevel(&compressed, level)
 	if err != nil {
 		return "", fmt.Errorf("compress status list: %w", err)
 	}

@@ -87,18 +87,20 @@ type Publisher struct {
 }
 
 // tracked is what is known of a list: its version counts the changes, and
-// published is the version that is served.
+// published is the version that is served. To be published without a change it
+// is encoded already.
 type tracked struct {
 	list               *List
+	encoded            Encoded
 	version, published uint64
 }
 
 // shelf is what is served; it never changes.
 type shelf struct {
 	documents map[uint64]*document
-	// complete says that Records has answered, so that a list which is not here
-	// does not exist.
-	complete bool
+	// count is how many lists there are, 0 until Records has answered: only then
+	// is it sure that a list does not exist.
+	count uint64
 }
 
 // New returns a publisher that already serves what the folder has.
@@ -192,9 +194,6 @@ func (p *Publisher) Renew(ctx context.Context) error {
 			problems = append(problems, err)
 		}
 	}
-	if lookErr == nil {
-		p.complete()
-	}
 	return errors.Join(problems...)
 }
 
@@ -222,9 +221,12 @@ func (p *Publisher) look(ctx context.Context) error {
 	}
 	p.revoke(serials)
 	// One list ahead is there before a credential refers to it.
-	for number := range next/Size + 2 {
+	count := next/Size + 2
+	for number := range count {
 		p.track(number)
 	}
+	before := p.served.Load()
+	p.served.Store(&shelf{documents: before.documents, count: max(before.count, count)})
 	return nil
 }
 
@@ -238,8 +240,11 @@ func (p *Publisher) due(current bool) map[uint64]tracked {
 	for number, t := range p.lists {
 		shown, published := documents[number]
 		aging := published && p.Now().Sub(shown.claims.issued()) >= p.TTL/2
-		if t.version != t.published || current && aging {
+		switch {
+		case t.version != t.published:
 			lists[number] = tracked{list: t.list.clone(), version: t.version}
+		case current && aging:
+			lists[number] = tracked{encoded: shown.claims.List, version: t.version}
 		}
 	}
 	return lists
@@ -247,7 +252,7 @@ func (p *Publisher) due(current bool) map[uint64]tracked {
 
 // publish signs a list, puts it in the folder and serves it.
 func (p *Publisher) publish(ctx context.Context, number uint64, t tracked) error {
-	d, err := p.sign(ctx, number, t.list)
+	d, err := p.sign(ctx, number, t)
 	if err != nil {
 		return fmt.Errorf("publish status list %d: %w", number, err)
 	}
@@ -256,7 +261,7 @@ func (p *Publisher) publish(ctx context.Context, number uint64, t tracked) error
 	before := p.served.Load()
 	documents := maps.Clone(before.documents)
 	documents[number] = d
-	p.served.Store(&shelf{documents: documents, complete: before.complete})
+	p.served.Store(&shelf{documents: documents, count: before.count})
 	p.mu.Lock()
 	p.lists[number].published = t.version
 	p.mu.Unlock()
@@ -266,28 +271,23 @@ func (p *Publisher) publish(ctx context.Context, number uint64, t tracked) error
 	return nil
 }
 
-func (p *Publisher) sign(ctx context.Context, number uint64, list *List) (*document, error) {
-	encoded, err := list.Encode()
-	if err != nil {
-		return nil, err
+func (p *Publisher) sign(ctx context.Context, number uint64, t tracked) (*document, error) {
+	if t.list != nil {
+		var err error
+		if t.encoded, err = t.list.Encode(); err != nil {
+			return nil, err
+		}
 	}
 	now := p.Now()
 	claims := claims{
 		Subject: p.Entries.URI(number), IssuedAt: now.Unix(), Expires: now.Add(p.Life).Unix(),
-		TTL: int64(p.TTL / time.Second), List: encoded,
+		TTL: int64(p.TTL / time.Second), List: t.encoded,
 	}
 	token, err := p.Signer.JWT(ctx, Type, claims)
 	if err != nil {
 		return nil, fmt.Errorf("sign: %w", err)
 	}
 	return newDocument([]byte(token), claims)
-}
-
-func (p *Publisher) complete() {
-	before := p.served.Load()
-	if !before.complete {
-		p.served.Store(&shelf{documents: before.documents, complete: true})
-	}
 }
 
 // Age returns how old the oldest list is, and false when there is none. It

@@ -357,6 +357,19 @@ func TestTheAddressOfAList(t *testing.T) {
 	}
 }
 
+func TestAListThatCannotBeSignedYetIsNotCalledUnknown(t *testing.T) {
+	s := newStand(t, 0)
+	s.signer.err = errors.New("no HSM")
+	if err := s.Renew(t.Context()); err == nil {
+		t.Error("the loss of the HSM is not told")
+	}
+	for path, want := range map[string]int{Path + "0": http.StatusServiceUnavailable, Path + "2": http.StatusNotFound} {
+		if answer := s.get(t, path); answer.Code != want {
+			t.Errorf("%s: %d, want %d", path, answer.Code, want)
+		}
+	}
+}
+
 func TestAFileThatIsNoListIsMadeAgain(t *testing.T) {
 	s := newStand(t, 0)
 	if err := os.WriteFile(filepath.Join(s.Folder, "0.jwt"), []byte("torn"), 0o600); err != nil {
