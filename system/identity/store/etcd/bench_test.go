@@ -15,6 +15,7 @@ func BenchmarkSpend(b *testing.B) {
 	for _, marks := range [][]spent.Kind{{spent.Code}, {spent.Code, spent.Assertion, spent.Proof}} {
 		b.Run(fmt.Sprintf("marks=%d", len(marks)), func(b *testing.B) {
 			store := spentOf(zones(b)[0], prefix())
+			await(b, func() error { return store.Spend(b.Context(), "warm", some(spent.Code)) })
 			b.ReportAllocs()
 			for b.Loop() {
 				set := make([]spent.Mark, len(marks))
