@@ -120,33 +120,64 @@ func (i *issuance) checkSDJWT(ctx context.Context, credential string, holder mem
 	if expires, given := claims["exp"].(float64); given && expires < float64(time.Now().Unix()) {
 		problems = append(problems, errors.New("expired"))
 	}
-	digests, _ := claims["_sd"].([]any)
-	for _, disclosure := range parts[1 : len(parts)-1] {
-		problems = append(problems, checkDisclosure(disclosure, digests))
-	}
+	problems = append(problems, checkDisclosures(claims, parts[1:len(parts)-1]))
 	if status := object(object(claims["status"])["status_list"]); status != nil {
 		problems = append(problems, i.p.checkStatus(ctx, status))
 	}
 	return errors.Join(problems...)
 }
 
-func checkDisclosure(disclosure string, digests []any) error {
-	hash := sha256.Sum256([]byte(disclosure))
-	if !slices.Contains(digests, any(base64.RawURLEncoding.EncodeToString(hash[:]))) {
-		return errors.New("a disclosure has no digest at the top level")
+// checkDisclosures looks for the digest of every disclosure, in the claims or in
+// what another disclosure discloses.
+func checkDisclosures(claims members, disclosures []string) error {
+	digests := digestsIn(map[string]any(claims))
+	var problems []error
+	for _, disclosure := range disclosures {
+		text, err := base64.RawURLEncoding.DecodeString(disclosure)
+		if err != nil {
+			return fmt.Errorf("disclosure: %w", err)
+		}
+		var parts []any // salt, name of a member (not of an array), value
+		if err := json.Unmarshal(text, &parts); err != nil || len(parts) < 2 || len(parts) > 3 {
+			return fmt.Errorf("a disclosure has %d parts: %w", len(parts), err)
+		}
+		digests = append(digests, digestsIn(parts[len(parts)-1])...)
+		if name, _ := parts[1].(string); len(parts) == 3 && slices.Contains([]string{"iss", "nbf", "exp", "cnf", "vct", "status"}, name) {
+			problems = append(problems, fmt.Errorf("%s must not be selectively disclosable", name))
+		}
 	}
-	text, err := base64.RawURLEncoding.DecodeString(disclosure)
-	if err != nil {
-		return fmt.Errorf("disclosure: %w", err)
+	for _, disclosure := range disclosures {
+		hash := sha256.Sum256([]byte(disclosure))
+		if !slices.Contains(digests, base64.RawURLEncoding.EncodeToString(hash[:])) {
+			problems = append(problems, errors.New("a disclosure has no digest"))
+		}
 	}
-	var parts []any
-	if err := json.Unmarshal(text, &parts); err != nil || len(parts) != 3 {
-		return fmt.Errorf("a disclosure has %d parts: %w", len(parts), err)
+	return errors.Join(problems...)
+}
+
+// digestsIn returns the digests of _sd and ... members at any depth.
+func digestsIn(value any) []string {
+	var found []string
+	switch value := value.(type) {
+	case map[string]any:
+		for name, member := range value {
+			all, _ := member.([]any)
+			for _, digest := range all {
+				if text, isText := digest.(string); isText && name == "_sd" {
+					found = append(found, text)
+				}
+			}
+			if text, isText := member.(string); isText && name == "..." {
+				found = append(found, text)
+			}
+			found = append(found, digestsIn(member)...)
+		}
+	case []any:
+		for _, element := range value {
+			found = append(found, digestsIn(element)...)
+		}
 	}
-	if name, _ := parts[1].(string); slices.Contains([]string{"iss", "nbf", "exp", "cnf", "vct", "status"}, name) {
-		return fmt.Errorf("%s must not be selectively disclosable", name)
-	}
-	return nil
+	return found
 }
 
 // checkStatus looks the credential up in its list (Token Status List, 8.3).

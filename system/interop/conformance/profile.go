@@ -253,7 +253,7 @@ func essentialACR(ctx context.Context, p *party) error {
 		return err
 	}
 	if got.status >= 400 {
-		return got.refused("invalid_request")
+		return got.refused("invalid_request", "unmet_authentication_requirements")
 	}
 	page, err := p.visit(ctx, got.text("request_uri"))
 	if err != nil {
