@@ -13,7 +13,7 @@ const maxSlow = 8
 // maxInFlight is how many requests of one lane are under way at a node. While
 // they are, what else is to be signed waits and then travels together, so
 // batches grow with the load and a lone order waits for nobody.
-const maxInFlight = 4
+const maxInFlight = 2
 
 // lane queues orders of one sort to one node.
 type lane struct {
