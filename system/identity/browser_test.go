@@ -119,23 +119,32 @@ func (b *browser) submit(page *document, values map[string]string) *document {
 	return b.post(target.String(), form)
 }
 
+// readForm reads the first form that is posted, with every box ticked.
 func (d *document) readForm() {
 	root, err := html.Parse(strings.NewReader(d.body))
 	if err != nil {
 		return
 	}
-	for node := range root.Descendants() {
-		attributes := map[string]string{}
-		for _, attribute := range node.Attr {
-			attributes[attribute.Key] = attribute.Val
+	for form := range root.Descendants() {
+		if form.Data != "form" || !strings.EqualFold(attributes(form)["method"], "post") {
+			continue
 		}
-		switch node.Data {
-		case "form":
-			d.action = attributes["action"]
-		case "input":
-			d.fields.Add(attributes["name"], attributes["value"])
+		d.action = attributes(form)["action"]
+		for node := range form.Descendants() {
+			if node.Data == "input" {
+				d.fields.Add(attributes(node)["name"], attributes(node)["value"])
+			}
 		}
+		return
 	}
+}
+
+func attributes(node *html.Node) map[string]string {
+	all := map[string]string{}
+	for _, attribute := range node.Attr {
+		all[attribute.Key] = attribute.Val
+	}
+	return all
 }
 
 // attempt is one login as a relying party with an independent library sees it.
@@ -222,10 +231,23 @@ func assertion(id string, change func(*jwt.Claims)) string {
 // logIn goes through the pages as individualID and returns the code.
 func (a *attempt) logIn(t testing.TB, b *browser, individualID string) string {
 	t.Helper()
-	page := b.get(a.authorizeURL(promptConsent()))
-	page = b.submit(page, map[string]string{"individual_id": individualID, "pin": pin})
-	answer := b.submit(page, map[string]string{"decision": "allow"})
-	return a.code(t, answer)
+	return a.code(t, b.logIn(b.get(a.authorizeURL(promptConsent())), individualID))
+}
+
+// logIn fills in the pages from page on, until the browser is sent back.
+func (b *browser) logIn(page *document, individualID string) *document {
+	b.t.Helper()
+	for range 2 {
+		switch {
+		case page.location != "":
+			return page
+		case page.fields.Has("pin"):
+			page = b.submit(page, map[string]string{"individual_id": individualID, "pin": pin})
+		default:
+			page = b.submit(page, map[string]string{"decision": "allow"})
+		}
+	}
+	return page
 }
 
 // errorCode returns the OAuth error in err, "" for success, and the status.

@@ -3,14 +3,11 @@ package identity
 import (
 	"errors"
 	"fmt"
-	"maps"
-	"net"
-	"net/url"
 	"os"
-	"slices"
 	"strings"
 	"time"
 
+	"tocsin/system/authenticator/host"
 	"tocsin/system/identity/store/postgres"
 	"tocsin/system/identity/store/redis"
 	"tocsin/system/internal/conf"
@@ -19,20 +16,25 @@ import (
 
 // Config is the configuration file of a provider; config.example.yaml explains it.
 type Config struct {
-	Version   int       `yaml:"version"`
-	Zone      string    `yaml:"zone"`
-	Issuer    string    `yaml:"issuer"`
-	TLS       wire.TLS  `yaml:"tls"`
-	Public    Listener  `yaml:"public"`
-	Internal  Listener  `yaml:"internal"`
-	Ops       Listener  `yaml:"ops"`
-	UIPath    string    `yaml:"ui_path"`
-	Postgres  Postgres  `yaml:"postgres"`
-	Etcd      Etcd      `yaml:"etcd"`
-	Redis     Redis     `yaml:"redis"`
-	HSM       HSM       `yaml:"hsm"`
-	Secrets   Secrets   `yaml:"secrets"`
-	Lifetimes Lifetimes `yaml:"lifetimes"`
+	Version       int           `yaml:"version"`
+	Zone          string        `yaml:"zone"`
+	Issuer        string        `yaml:"issuer"`
+	TLS           wire.TLS      `yaml:"tls"`
+	Public        Listener      `yaml:"public"`
+	Internal      Listener      `yaml:"internal"`
+	Ops           Listener      `yaml:"ops"`
+	UIPath        string        `yaml:"ui_path"`
+	Authenticator Authenticator `yaml:"authenticator"`
+	Postgres      Postgres      `yaml:"postgres"`
+	Etcd          Etcd          `yaml:"etcd"`
+	Redis         Redis         `yaml:"redis"`
+	HSM           HSM           `yaml:"hsm"`
+	Keys          Keys          `yaml:"keys"`
+	Secrets       Secrets       `yaml:"secrets"`
+	DPoP          DPoP          `yaml:"dpop"`
+	Credentials   Credentials   `yaml:"credentials"`
+	ESignet       ESignet       `yaml:"esignet"`
+	Lifetimes     Lifetimes     `yaml:"lifetimes"`
 }
 
 // Listener is an address and the OUs of who may call it; none means everybody
@@ -40,6 +42,15 @@ type Config struct {
 type Listener struct {
 	Listen  string   `yaml:"listen"`
 	Callers []string `yaml:"callers"`
+}
+
+// Authenticator is the plug-in that knows people.
+type Authenticator struct {
+	Name    string        `yaml:"name"`
+	Command []string      `yaml:"command"`
+	SHA256  string        `yaml:"sha256"`
+	Folder  conf.Path     `yaml:"folder"`
+	Timeout conf.Duration `yaml:"timeout"`
 }
 
 // Postgres is the database cluster.
@@ -69,8 +80,17 @@ type Redis struct {
 
 // HSM is the signing nodes.
 type HSM struct {
-	Nodes []string  `yaml:"nodes"`
-	TLS   *wire.TLS `yaml:"tls"`
+	Nodes []string `yaml:"nodes"`
+	// Approved is the file with the public keys of the nodes, as the key
+	// ceremony made it.
+	Approved conf.File `yaml:"approved_file"`
+	TLS      *wire.TLS `yaml:"tls"`
+}
+
+// Keys is how signing keys are followed by others.
+type Keys struct {
+	// Rotate is how long a key signs.
+	Rotate conf.Duration `yaml:"rotate"`
 }
 
 // Secrets are files shared by all zones.
@@ -78,24 +98,55 @@ type Secrets struct {
 	Pepper conf.File `yaml:"pepper_file"`
 }
 
+// DPoP is how proofs of possession are checked.
+type DPoP struct {
+	RequireNonce bool `yaml:"require_nonce"`
+}
+
+// Credentials is the credential issuer.
+type Credentials struct {
+	// Country and Organization stand in certificates.
+	Country      string `yaml:"country"`
+	Organization string `yaml:"organization"`
+	// StatusLists is the folder of the signed status lists.
+	StatusLists conf.Path `yaml:"status_list_dir"`
+	// Attesters is a JWK set of who may attest wallet keys.
+	Attesters conf.File `yaml:"attesters_file"`
+}
+
+// ESignet is eSignet's REST surface.
+type ESignet struct {
+	Legacy200 bool `yaml:"legacy_200"`
+}
+
 // Lifetimes of what the provider issues.
 type Lifetimes struct {
-	Transaction conf.Duration `yaml:"transaction"`
-	Code        conf.Duration `yaml:"code"`
-	IDToken     conf.Duration `yaml:"id_token"`
-	AccessToken conf.Duration `yaml:"access_token"`
+	Transaction  conf.Duration `yaml:"transaction"`
+	Code         conf.Duration `yaml:"code"`
+	IDToken      conf.Duration `yaml:"id_token"`
+	AccessToken  conf.Duration `yaml:"access_token"`
+	RefreshToken conf.Duration `yaml:"refresh_token"`
+	Session      conf.Duration `yaml:"session"`
 }
+
+// maxAccessLife is the longest life of an access token that is bound to nobody
+// (OpenID4VCI 1.0, 13.10).
+const maxAccessLife = 5 * time.Minute
 
 // Defaults returns what keys mean that a file does not have.
 func Defaults() *Config {
 	return &Config{
-		UIPath:   "/ui",
-		Postgres: Postgres{MaxConnections: 12},
-		Etcd:     Etcd{Prefix: "/identity/"},
-		Redis:    Redis{Master: "identity"},
+		UIPath:        "/ui",
+		Authenticator: Authenticator{Timeout: conf.Duration(500 * time.Millisecond)},
+		Postgres:      Postgres{MaxConnections: 12},
+		Etcd:          Etcd{Prefix: "/identity/"},
+		Redis:         Redis{Master: "identity"},
+		Keys:          Keys{Rotate: conf.Duration(30 * 24 * time.Hour)},
+		Credentials:   Credentials{Country: "UT", Organization: "Example Identity"},
 		Lifetimes: Lifetimes{
 			Transaction: conf.Duration(10 * time.Minute), Code: conf.Duration(time.Minute),
-			IDToken: conf.Duration(5 * time.Minute), AccessToken: conf.Duration(5 * time.Minute),
+			IDToken: conf.Duration(5 * time.Minute), AccessToken: conf.Duration(maxAccessLife),
+			RefreshToken: conf.Duration(30 * 24 * time.Hour), Session: conf.Duration(8 * time.Hour),
 		},
 	}
 }
@@ -123,76 +174,19 @@ func load(file string, more func(*Config) []error) (*Config, error) {
 	return config, nil
 }
 
-func (c *Config) validateDatabase() []error {
-	problems := []error{c.TLS.Validate("tls")}
-	if c.Version != 1 {
-		problems = append(problems, errors.New(`key "version": must be 1`))
-	}
-	if c.Postgres.MaxConnections < 1 {
-		problems = append(problems, errors.New(`key "postgres.max_connections": must be at least 1`))
-	}
-	problems = append(problems, addresses("postgres.hosts", c.Postgres.Hosts)...)
-	return append(problems, present(map[string]string{
-		"postgres.database": c.Postgres.Database, "postgres.user": c.Postgres.User,
-		"secrets.pepper_file": string(c.Secrets.Pepper),
-	})...)
-}
-
-func (c *Config) validateProvider() []error {
-	problems := present(map[string]string{
-		"zone": c.Zone, "issuer": c.Issuer, "public.listen": c.Public.Listen, "internal.listen": c.Internal.Listen,
-		"ops.listen": c.Ops.Listen, "redis.master": c.Redis.Master,
-	})
-	if issuer, err := url.Parse(c.Issuer); err != nil || issuer.Scheme != "https" || issuer.RawQuery != "" || strings.HasSuffix(c.Issuer, "/") {
-		problems = append(problems, errors.New(`key "issuer": must be an https address without query and without / at its end`))
-	}
-	problems = append(problems, addresses("redis.sentinels", c.Redis.Sentinels)...)
-	problems = append(problems, services("etcd.endpoints", c.Etcd.Endpoints)...)
-	return append(problems, services("hsm.nodes", c.HSM.Nodes)...)
-}
-
-func present(values map[string]string) []error {
-	var problems []error
-	for _, key := range slices.Sorted(maps.Keys(values)) {
-		if values[key] == "" {
-			problems = append(problems, fmt.Errorf("key %q: missing", key))
-		}
-	}
-	return problems
-}
-
-func addresses(key string, values []string) []error {
-	if len(values) == 0 {
-		return []error{fmt.Errorf("key %q: at least one is needed", key)}
-	}
-	var problems []error
-	for _, value := range values {
-		if _, _, err := net.SplitHostPort(value); err != nil {
-			problems = append(problems, fmt.Errorf("key %q: %q is not host:port", key, value))
-		}
-	}
-	return problems
-}
-
-func services(key string, values []string) []error {
-	if len(values) == 0 {
-		return []error{fmt.Errorf("key %q: at least one is needed", key)}
-	}
-	var problems []error
-	for _, value := range values {
-		if parsed, err := url.Parse(value); err != nil || parsed.Scheme != "https" || parsed.Host == "" {
-			problems = append(problems, fmt.Errorf("key %q: %q is not https://host:port", key, value))
-		}
-	}
-	return problems
-}
-
 // or returns the section's own TLS files, or the component's.
 func (c *Config) or(own *wire.TLS) wire.TLS {
 	if own != nil {
 		return *own
 	}
 	return c.TLS
+}
+
+func (c *Config) authenticator() host.Config {
+	return host.Config{
+		Name: c.Authenticator.Name, Command: c.Authenticator.Command, Digest: c.Authenticator.SHA256,
+		Folder: string(c.Authenticator.Folder), CallTimeout: c.Authenticator.Timeout.Std(),
+	}
 }
 
 func (c *Config) postgres() postgres.Config {

@@ -17,7 +17,7 @@ func TestExampleConfiguration(t *testing.T) {
 	}
 	dir := t.TempDir()
 	for name, content := range map[string][]byte{
-		"config.yaml": text, "identity.pem": nil, "identity.key": nil, "ca.pem": nil, "pepper": nil,
+		"config.yaml": text, "identity.pem": nil, "identity.key": nil, "ca.pem": nil, "pepper": nil, "nodes.pem": nil,
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), content, 0o600); err != nil {
 			t.Fatal(err)

@@ -8,7 +8,6 @@ import (
 	"os"
 	"time"
 
-	"tocsin/system/identity/secret"
 	"tocsin/system/identity/seed"
 	"tocsin/system/identity/store/postgres"
 	"tocsin/system/internal/trace"
@@ -38,12 +37,8 @@ func Seed(ctx context.Context, config *Config, file string, out io.Writer) error
 	if err != nil {
 		return fmt.Errorf("%s: %w", file, err)
 	}
-	keys, err := secret.Load(string(config.Secrets.Pepper))
-	if err != nil {
-		return err
-	}
 	return withDatabase(ctx, config, trace.NewLogger(out, "seed", config.Zone), func(ctx context.Context, db *postgres.DB) error {
-		return seed.Apply(ctx, content, db, keys)
+		return seed.Apply(ctx, content, db)
 	})
 }
 

@@ -49,7 +49,7 @@ func TestReadyNamesItsDependencies(t *testing.T) {
 			t.Errorf("%+v", state)
 		}
 	}
-	if len(report.Dependencies) != 4 {
+	if len(report.Dependencies) != 5 {
 		t.Errorf("%d dependencies", len(report.Dependencies))
 	}
 }

@@ -2,7 +2,6 @@ package identity_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -12,55 +11,106 @@ import (
 	"time"
 
 	"github.com/miekg/pkcs11"
+	"golang.org/x/oauth2"
 
 	"tocsin/system/identity"
+	"tocsin/system/identity/store/realtest"
 	"tocsin/system/identity/testrig"
 )
 
 // prepared is everything made ready before an outage, so that each endpoint
 // gets input in it that a control run shows to be good.
 type prepared struct {
-	b                 *browser
-	a                 *attempt
-	loginForm         *document
-	consentForm       *document
-	code, accessToken string
-	grantID, ownToken string
+	b *browser
+	a *attempt
+	// Browsers of their own for what is begun and not finished: one keeps no
+	// more than three logins.
+	login, consent, returning *visitor
+
+	code, access, refresh, idToken string
+	grantID, ownToken              string
+	walletToken, offer             string
 }
+
+// somebody is who logs in; somebodyElse has never consented to anything.
+const somebody = "2000000010"
 
 func prepare(t *testing.T) *prepared {
 	t.Helper()
-	p := &prepared{b: newBrowser(t), a: newAttempt(t, shared.issuer, "profile")}
-	token, err := p.a.exchange(p.a.logIn(t, p.b, "2000000010"))
+	p := &prepared{b: newBrowser(t), a: newAttempt(t, shared.issuer, "profile", "offline_access", "credential_offer")}
+	token, err := p.a.exchange(p.a.logIn(t, p.b, somebody))
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.accessToken, p.grantID = token.AccessToken, token.Extra("grant_id").(string)
-	p.code = p.a.logIn(t, p.b, "2000000010")
-	p.loginForm = p.b.get(p.a.authorizeURL(promptConsent()))
-	who := map[string]string{"individual_id": "2000000010", "pin": pin}
-	p.consentForm = p.b.submit(p.b.get(p.a.authorizeURL(promptConsent())), who)
+	p.access, p.grantID = token.AccessToken, token.Extra("grant_id").(string)
+	p.refresh, p.idToken = token.RefreshToken, token.Extra("id_token").(string)
+	p.code = p.a.logIn(t, p.b, somebody)
+	p.returning = p.visit(p.a.authorizeURL())
+	p.login = p.visit(p.a.authorizeURL(promptConsent()))
+	p.consent = p.visit(p.a.authorizeURL(promptConsent()))
+	p.consent.page = p.consent.submit(p.consent.page, who())
 	p.ownToken, _ = clientToken(t, p.b)
+	p.prepareWallet(t)
 	return p
 }
 
+// visitor is somebody with a page open.
+type visitor struct {
+	*browser
+	page *document
+}
+
+func (p *prepared) visit(address string) *visitor {
+	b := newBrowser(p.b.t)
+	return &visitor{browser: b, page: b.get(address)}
+}
+
+func (v *visitor) send(values map[string]string) func() *document {
+	return func() *document { return v.submit(v.page, values) }
+}
+
+func who() map[string]string { return map[string]string{"individual_id": somebody, "pin": pin} }
+
 // endpoints are the requests by name; each returns the final answer.
 func (p *prepared) endpoints() map[string]func() *document {
+	at := func(path string) func() *document {
+		return func() *document { return p.b.get(shared.issuer + path) }
+	}
+	own := func(method, path string) func() *document {
+		return func() *document { return p.b.authorized(method, shared.issuer+path, p.ownToken, "") }
+	}
 	return map[string]func() *document{
-		"discovery": func() *document { return p.b.get(shared.issuer + "/.well-known/openid-configuration") },
-		"jwks":      func() *document { return p.b.get(shared.issuer + "/jwks.json") },
-		"authorize": func() *document { return p.direct(p.a.authorizeURL()) },
-		"login":     func() *document { return p.b.get(p.loginForm.url.String()) },
-		"pin": func() *document {
-			return p.b.submit(p.loginForm, map[string]string{"individual_id": "2000000010", "pin": pin})
+		"discovery":         at("/.well-known/openid-configuration"),
+		"metadata":          at("/.well-known/oauth-authorization-server"),
+		"jwks":              at("/jwks.json"),
+		"credential issuer": at("/.well-known/openid-credential-issuer"),
+		"vc issuer":         at("/.well-known/jwt-vc-issuer"),
+		"vc keys":           at("/vci/jwks.json"),
+		"status list":       at("/status-lists/0"),
+		"signed out":        at("/ui/logout?done=1"),
+		"authorize":         func() *document { return newBrowser(p.b.t).get(p.a.authorizeURL()) },
+		"sso":               func() *document { return p.direct(p.a.authorizeURL(oauth2.SetAuthURLParam("prompt", "none"))) },
+		"par":               p.push,
+		"login":             func() *document { return p.login.get(p.login.page.url.String()) },
+		"pin":               p.login.send(who()),
+		"returning":         p.returning.send(who()),
+		"consent":           p.consent.send(map[string]string{"decision": "allow"}),
+		"token":             func() *document { return p.b.post(shared.issuer+"/token", p.tokenForm()) },
+		"refresh":           func() *document { return p.b.post(shared.issuer+"/token", p.refreshForm()) },
+		"client":            func() *document { _, answer := clientToken(p.b.t, p.b); return answer },
+		"introspect":        func() *document { return p.b.post(shared.issuer+"/introspect", authenticated("token", p.access)) },
+		"revoke":            func() *document { return p.b.post(shared.issuer+"/revoke", authenticated("token", "nothing")) },
+		"userinfo": func() *document {
+			return p.b.authorized(http.MethodGet, shared.issuer+"/userinfo", p.access, "")
 		},
-		"consent":  func() *document { return p.b.submit(p.consentForm, map[string]string{"decision": "allow"}) },
-		"token":    func() *document { return p.b.post(shared.issuer+"/token", p.tokenForm()) },
-		"client":   func() *document { _, answer := clientToken(p.b.t, p.b); return answer },
-		"userinfo": func() *document { return p.b.authorized(http.MethodGet, shared.issuer+"/userinfo", p.accessToken) },
-		"grants": func() *document {
-			return p.b.authorized(http.MethodGet, shared.issuer+"/grants/"+p.grantID, p.ownToken)
-		},
+		"grants":        own(http.MethodGet, "/grants/"+p.grantID),
+		"logout":        func() *document { return p.direct(shared.issuer + "/logout") },
+		"nonce":         func() *document { return p.b.post(shared.issuer+"/vci/nonce", nil) },
+		"offer":         func() *document { return p.b.get(p.offer) },
+		"credential":    p.credential,
+		"esignet csrf":  at("/v1/esignet/csrf/token"),
+		"esignet keys":  at("/v1/esignet/oauth/.well-known/jwks.json"),
+		"esignet begin": p.esignetDetails,
 	}
 }
 
@@ -73,12 +123,36 @@ func (p *prepared) direct(address string) *document {
 	return other.get(address)
 }
 
-func (p *prepared) tokenForm() url.Values {
-	return url.Values{
-		"grant_type": {"authorization_code"}, "code": {p.code}, "redirect_uri": {shared.callback}, "code_verifier": {p.a.verifier},
+// authenticated is a form of the client's.
+func authenticated(pairs ...string) url.Values {
+	form := url.Values{
 		"client_assertion_type": {"urn:ietf:params:oauth:client-assertion-type:jwt-bearer"},
 		"client_assertion":      {assertion(clientID, nil)},
 	}
+	for i := 0; i < len(pairs); i += 2 {
+		form.Set(pairs[i], pairs[i+1])
+	}
+	return form
+}
+
+func (p *prepared) tokenForm() url.Values {
+	return authenticated("grant_type", "authorization_code", "code", p.code, "redirect_uri", shared.callback, "code_verifier", p.a.verifier)
+}
+
+func (p *prepared) refreshForm() url.Values {
+	return authenticated("grant_type", "refresh_token", "refresh_token", p.refresh)
+}
+
+func (p *prepared) push() *document {
+	request, err := url.Parse(p.a.authorizeURL())
+	if err != nil {
+		p.b.t.Fatal(err)
+	}
+	form := authenticated()
+	for name, values := range request.Query() {
+		form[name] = values
+	}
+	return p.b.post(shared.issuer+"/par", form)
 }
 
 // TestOutagesAreHonest takes one part away after the other and asks every
@@ -90,33 +164,68 @@ func TestOutagesAreHonest(t *testing.T) {
 	for _, test := range []struct {
 		part        string
 		lose, bring func() error
-		refused     string
-		// forgets is true when the part comes back without its data.
-		forgets bool
+		// dependency is what readiness then names; empty when a copy is left.
+		dependency string
+		// refused names what needs the part.
+		refused string
 	}{
-		{"postgres killed", rig.Postgres.Kill, start(rig.Postgres), "pin consent userinfo grants", false},
-		{"postgres frozen", rig.Postgres.Freeze, rig.Postgres.Thaw, "pin consent userinfo grants", false},
-		{"redis killed", rig.Redis.Kill, start(rig.Redis), "authorize login pin consent token client", true},
-		{"redis frozen", rig.Redis.Freeze, rig.Redis.Thaw, "authorize login pin consent token client", false},
-		{"etcd killed", rig.Etcd.Kill, start(rig.Etcd), "consent token", false},
-		{"etcd frozen", rig.Etcd.Freeze, rig.Etcd.Thaw, "consent token", false},
-		{"hsm gone", rig.StopHSM, rig.StartHSM, "token client", false},
+		{"postgres killed", rig.Postgres.Kill, start(rig.Postgres.Process), "postgres", "consent, grants, credential"},
+		{"postgres frozen", rig.Postgres.Freeze, rig.Postgres.Thaw, "postgres", "consent, grants, credential"},
+		{"standby killed", rig.Standby.Kill, start(rig.Standby.Process), "", ""},
+		{"standby frozen", rig.Standby.Freeze, rig.Standby.Thaw, "", ""},
+		{"redis killed", rig.Redis.Server.Kill, start(rig.Redis.Server), "redis", "esignet begin"},
+		{"redis frozen", rig.Redis.Server.Freeze, rig.Redis.Server.Thaw, "redis", "esignet begin"},
+		{"etcd killed", rig.Etcd.Members[0].Kill, start(rig.Etcd.Members[0]), "etcd", "par, token, refresh, client, introspect, revoke"},
+		{"etcd frozen", rig.Etcd.Members[0].Freeze, rig.Etcd.Members[0].Thaw, "etcd", "par, token, refresh, client, introspect, revoke"},
+		{"hsm gone", rig.StopHSM, rig.StartHSM, "hsm", "token, refresh, client"},
+		{"authenticator killed", shared.killPlugins, nothing, "", ""},
 	} {
 		t.Run(test.part, func(t *testing.T) {
 			p := prepare(t)
 			if err := test.lose(); err != nil {
 				t.Fatal(err)
 			}
-			p.check(t, strings.Fields(test.refused))
+			told := make(chan error, 1)
+			go func() { told <- tellsTheTruth(t.Context(), test.dependency) }()
+			p.check(t, strings.Split(test.refused, ", "))
+			if err := <-told; err != nil {
+				t.Error(err)
+			}
 			if err := test.bring(); err != nil {
 				t.Fatal(err)
 			}
-			recovered(t, p, test.forgets)
+			recovered(t, p)
 		})
 	}
 }
 
-func start(process *testrig.Process) func() error {
+func nothing() error { return nil }
+
+// tellsTheTruth waits at most 5 s until the readiness of both zones names
+// dependency as down, while liveness never moves.
+func tellsTheTruth(ctx context.Context, dependency string) error {
+	for _, z := range shared.zones {
+		named := func() error {
+			if err := shared.ops(ctx, z.provider.Ops.Listen, "/livez"); err != nil {
+				return fmt.Errorf("liveness moved: %w", err)
+			}
+			body, status, err := shared.opsBody(ctx, z.provider.Ops.Listen, "/readyz")
+			if err != nil {
+				return err
+			}
+			if dependency != "" && (status != http.StatusServiceUnavailable || !strings.Contains(body, dependency)) {
+				return fmt.Errorf("readiness does not name %s: %d %s", dependency, status, body)
+			}
+			return nil
+		}
+		if err := await(ctx, 5*time.Second, named); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func start(process *realtest.Process) func() error {
 	return func() error { return process.Start(context.Background()) }
 }
 
@@ -133,11 +242,11 @@ func (p *prepared) check(t *testing.T, refused []string) {
 				mustRefuse = mustRefuse || other == name
 			}
 			switch {
-			case strings.Contains(answer.body, `"invalid_`) || strings.Contains(answer.location, "error="):
+			case isVerdict(answer):
 				t.Errorf("%s gives a verdict: %d %s %s", name, answer.status, answer.location, answer.body)
 			case mustRefuse && (answer.status != http.StatusServiceUnavailable || answer.header.Get("Retry-After") == ""):
 				t.Errorf("%s says %d (Retry-After %q), want 503: %.200s", name, answer.status, answer.header.Get("Retry-After"), answer.body)
-			case !mustRefuse && answer.status != http.StatusOK && answer.status != http.StatusSeeOther:
+			case !mustRefuse && answer.status >= http.StatusBadRequest:
 				t.Errorf("%s says %d, and does not need the part: %.200s", name, answer.status, answer.body)
 			}
 			if elapsed := time.Since(started); elapsed > 8*time.Second {
@@ -148,9 +257,22 @@ func (p *prepared) check(t *testing.T, refused []string) {
 	group.Wait()
 }
 
+// isVerdict reports whether an answer blames the request, which was good.
+func isVerdict(answer *document) bool {
+	if strings.Contains(answer.location, "error=") {
+		return !strings.Contains(answer.location, "error=temporarily_unavailable")
+	}
+	for _, word := range []string{`"error":"invalid_`, `"error":"access_denied"`, `"error":"login_required"`, `"active":false`, `"error":"credential_request_denied"`, `"errorCode":"`} {
+		if strings.Contains(answer.body, word) && !strings.Contains(answer.body, "temporarily_unavailable") && answer.status != http.StatusServiceUnavailable {
+			return true
+		}
+	}
+	return false
+}
+
 // recovered waits until a whole login works, then looks at what the outage
 // left behind.
-func recovered(t *testing.T, p *prepared, forgets bool) {
+func recovered(t *testing.T, p *prepared) {
 	t.Helper()
 	if err := shared.awaitReady(t.Context()); err != nil {
 		t.Fatal(err)
@@ -166,10 +288,8 @@ func recovered(t *testing.T, p *prepared, forgets bool) {
 	if err := await(t.Context(), 15*time.Second, healthy); err != nil {
 		t.Fatal(err)
 	}
-	if !forgets {
-		p.a.code(t, p.b.submit(p.consentForm, map[string]string{"decision": "allow"}))
-	}
-	if _, err := p.a.exchange(p.a.logIn(t, p.b, "2000000010")); err != nil {
+	p.a.code(t, p.consent.send(map[string]string{"decision": "allow"})())
+	if _, err := p.a.exchange(p.a.logIn(t, p.b, somebody)); err != nil {
 		t.Errorf("login after the outage: %v", err)
 	}
 }
@@ -213,40 +333,39 @@ func TestHSMSessionsDropped(t *testing.T) {
 	}
 }
 
-func TestLostTransactionLeadsBack(t *testing.T) {
-	p := prepare(t)
-	if err := errors.Join(shared.rig.Redis.Kill(), shared.rig.Redis.Start(t.Context())); err != nil {
-		t.Fatal(err)
-	}
-	if err := shared.awaitReady(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	// The last transaction this browser began is the one of the consent form.
-	var answer *document
-	answered := func() error {
-		answer = p.b.get(p.consentForm.url.String())
-		if answer.status == http.StatusServiceUnavailable {
-			return errors.New("still 503")
-		}
-		return nil
-	}
-	if err := await(t.Context(), 15*time.Second, answered); err != nil {
-		t.Fatal(err)
-	}
-	if answer.status != http.StatusGone || !strings.Contains(answer.body, shared.callback+"?error=temporarily_unavailable") {
-		t.Errorf("lost transaction: %d %.900s", answer.status, answer.body)
-	}
-}
-
-// TestStartsBeforeItsStores starts a provider while everything it needs is
-// away, and brings the parts in the worst order, one by one.
-func TestStartsBeforeItsStores(t *testing.T) {
-	rig := shared.rig
-	for _, lose := range []func() error{rig.Postgres.Kill, rig.Redis.Kill, rig.Sentinel.Kill, rig.Etcd.Kill, rig.StopHSM} {
+// loseEverything takes every part away; the function it returns brings them
+// back in the worst order, one by one.
+func (s *site) loseEverything(t *testing.T) (bring func()) {
+	t.Helper()
+	rig := s.rig
+	for _, lose := range []func() error{
+		rig.Postgres.Kill, rig.Standby.Kill, rig.Redis.Server.Kill, rig.Redis.Sentinel.Kill, rig.Etcd.Members[0].Kill, rig.StopHSM,
+	} {
 		if err := lose(); err != nil {
 			t.Fatal(err)
 		}
 	}
+	return func() {
+		t.Helper()
+		for _, bring := range []func() error{
+			rig.StartHSM, start(rig.Redis.Sentinel), start(rig.Redis.Server), start(rig.Etcd.Members[0]),
+			start(rig.Postgres.Process), start(rig.Standby.Process),
+		} {
+			if err := bring(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := s.awaitReady(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestStartsBeforeItsStores starts a provider while everything it needs is
+// away.
+func TestStartsBeforeItsStores(t *testing.T) {
+	rig := shared.rig
+	bring := shared.loseEverything(t)
 	config, err := rig.Config("c", shared.issuer)
 	if err != nil {
 		t.Fatal(err)
@@ -263,11 +382,7 @@ func TestStartsBeforeItsStores(t *testing.T) {
 			t.Errorf("%s says yes without any store", path)
 		}
 	}
-	for _, bring := range []func() error{rig.StartHSM, start(rig.Sentinel), start(rig.Redis), start(rig.Etcd), start(rig.Postgres)} {
-		if err := bring(); err != nil {
-			t.Fatal(err)
-		}
-	}
+	bring()
 	if err := await(ctx, 20*time.Second, func() error { return shared.ops(ctx, config.Ops.Listen, "/readyz") }); err != nil {
 		t.Error(err)
 	}

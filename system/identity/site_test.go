@@ -7,11 +7,11 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
-	"log/slog"
 	"net/http"
 	"net/http/httputil"
 	"net/url"
@@ -23,10 +23,9 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 
+	"tocsin/system/authenticator/mockid"
 	"tocsin/system/identity"
-	"tocsin/system/identity/secret"
-	"tocsin/system/identity/seed"
-	"tocsin/system/identity/store/postgres"
+	"tocsin/system/identity/clients"
 	"tocsin/system/identity/store/redis"
 	"tocsin/system/identity/testrig"
 	"tocsin/system/ui"
@@ -59,7 +58,10 @@ type zone struct {
 // shared is made by TestMain, because the parts take seconds to start.
 var shared *site
 
-func TestMain(m *testing.M) { os.Exit(runTests(m)) }
+func TestMain(m *testing.M) {
+	testrig.Plugin()
+	os.Exit(runTests(m))
+}
 
 func runTests(m *testing.M) int {
 	flag.Parse()
@@ -79,7 +81,7 @@ func runTests(m *testing.M) int {
 }
 
 func newSite(parent context.Context) (*site, error) {
-	rig, err := testrig.Start(parent)
+	rig, err := testrig.Start(parent, people())
 	if err != nil {
 		return nil, err
 	}
@@ -123,39 +125,44 @@ func (s *site) fill(ctx context.Context) error {
 			return err
 		}
 	}
-	keys, err := secret.Load(string(config.Secrets.Pepper))
+	content, err := json.Marshal(map[string]any{"clients": s.clients()})
 	if err != nil {
 		return err
 	}
-	db, err := postgres.Open(ctx, postgres.Config{
-		Hosts: config.Postgres.Hosts, Database: "identity", User: "identity", TLS: config.TLS, MaxConnections: 2,
-	})
-	if err != nil {
+	file := filepath.Join(s.rig.Dir(), "seed.json")
+	if err := os.WriteFile(file, content, 0o600); err != nil {
 		return err
-	}
-	defer db.Close()
-	content := &seed.File{
-		Clients: []seed.Client{s.client(clientID), s.client("other")},
-		Persons: []seed.Person{{IndividualID: personID, PIN: pin, Claims: map[string]any{
-			"name": "Ada Nord", "given_name": "Ada", "family_name": "Nord", "birthdate": "1988-03-14", "email": "ada@example.org",
-		}}},
-		Ranges: []seed.Range{{First: "2000000000", Count: 200, PIN: pin}},
 	}
 	for range 2 {
-		if err := seed.Apply(ctx, content, db, keys); err != nil {
+		if err := identity.Seed(ctx, config, file, io.Discard); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (s *site) client(id string) seed.Client {
-	return seed.Client{
-		ID: id, Name: "Tax Office", RedirectURIs: []string{s.callback},
-		JWKS:       jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: s.clientKey.Public(), KeyID: "k1", Algorithm: "ES256", Use: "sig"}}},
-		Scopes:     []string{"openid", "profile", "email", "grant_management_query"},
-		GrantTypes: []string{"authorization_code", "client_credentials"},
+// people are those that the mock ID system knows.
+func people() *mockid.File {
+	return &mockid.File{
+		Persons: []mockid.Person{{
+			IndividualID: personID, PIN: pin, Email: "ada@example.org", Phone: "+4791000001",
+			Claims: map[string]any{"name": "Ada Nord", "given_name": "Ada", "family_name": "Nord", "birthdate": "1988-03-14", "gender": "female"},
+		}},
+		Ranges: []mockid.Range{{First: "2000000000", Count: 20000, PIN: pin}},
 	}
+}
+
+func (s *site) clients() []clients.Client {
+	keys := jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: s.clientKey.Public(), KeyID: "k1", Algorithm: "ES256", Use: "sig"}}}
+	all := []clients.Client{}
+	for _, id := range []string{clientID, "other"} {
+		all = append(all, clients.Client{
+			ID: id, Name: "Tax Office", RedirectURIs: []string{s.callback}, Keys: keys,
+			Scopes:     []string{"openid", "profile", "email", "offline_access", "grant_management_query", "credential_offer", "credential_revocation", "national_id_sd_jwt"},
+			GrantTypes: []string{"authorization_code", "refresh_token", "client_credentials"},
+		})
+	}
+	return all
 }
 
 func (s *site) startZone(ctx context.Context, i int, z *zone, port int) error {
@@ -311,5 +318,3 @@ func (s *site) roots() (*tls.Config, error) {
 	pool.AppendCertsFromPEM(text)
 	return &tls.Config{RootCAs: pool}, nil
 }
-
-func logger() *slog.Logger { return slog.New(slog.NewTextHandler(logs(), nil)) }

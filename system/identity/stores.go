@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"tocsin/system/hsm/client"
@@ -12,17 +13,20 @@ import (
 	"tocsin/system/identity/store/redis"
 )
 
-// stores is all that a provider stands on. None of them connects before it is
-// used, so a provider starts whatever is away, in any order.
+// stores is all that a provider stands on outside its own host. None of them
+// connects before it is used, so a provider starts whatever is away, in any
+// order.
 type stores struct {
-	db    *postgres.DB
-	etcd  *etcd.Cluster
-	codes *etcd.Codes
-	redis *redis.Store
-	hsm   *client.Client
+	db          *postgres.DB
+	etcd        *etcd.Cluster
+	spent       *etcd.Spent
+	revocations *etcd.Revocations
+	ring        *etcd.Ring
+	redis       *redis.Store
+	hsm         *client.Client
 }
 
-func openStores(ctx context.Context, config *Config) (opened *stores, err error) {
+func openStores(ctx context.Context, config *Config, log *slog.Logger) (opened *stores, err error) {
 	s := &stores{}
 	defer func() {
 		if err != nil {
@@ -53,7 +57,9 @@ func openStores(ctx context.Context, config *Config) (opened *stores, err error)
 	if err != nil {
 		return nil, err
 	}
-	s.codes = etcd.NewCodes(s.etcd, config.Etcd.Prefix, config.Lifetimes.Code.Std(), time.Now)
+	s.spent = etcd.NewSpent(s.etcd, config.Etcd.Prefix, time.Now, log)
+	s.revocations = etcd.NewRevocations(s.etcd, config.Etcd.Prefix, time.Now, log)
+	s.ring = etcd.NewRing(s.etcd, config.Etcd.Prefix)
 	s.redis = redis.Open(redisConfig, redisTLS)
 	s.hsm = client.New(config.HSM.Nodes, hsmTLS)
 	return s, nil

@@ -31,9 +31,12 @@ func (r *Region) ceremony() error {
 	}
 	approved := slices.Concat(own...)
 	for _, zone := range topology.Zones() {
-		file := r.site.Dir(topology.Pod{Zone: zone, Component: topology.HSM}) + "/nodes.pem"
-		if err := os.WriteFile(file, approved, 0o600); err != nil {
-			return fmt.Errorf("approve HSM nodes: %w", err)
+		// The provider believes only what these nodes attest.
+		for _, component := range []topology.Component{topology.HSM, topology.Identity} {
+			file := r.site.Dir(topology.Pod{Zone: zone, Component: component}) + "/nodes.pem"
+			if err := os.WriteFile(file, approved, 0o600); err != nil {
+				return fmt.Errorf("approve HSM nodes: %w", err)
+			}
 		}
 	}
 	return nil

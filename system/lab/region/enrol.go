@@ -102,7 +102,7 @@ func (r *Region) clients(key jose.JSONWebKey) []clients.Client {
 		{
 			ID: "tocsin-wallet", Name: "Tocsin synthetic wallet", AuthMethod: clients.Public,
 			RedirectURIs: []string{r.order.Issuer + "/synthetic/wallet"},
-			Scopes:       []string{"openid", "national_id_sd_jwt", "national_id_jwt", "national_id_mdoc"},
+			Scopes:       []string{"openid", "national_id_sd_jwt", "national_id_jwt_vc", "national_id_mdoc", "national_id_reviewed"},
 			GrantTypes:   []string{"authorization_code", "refresh_token", "urn:ietf:params:oauth:grant-type:pre-authorized_code"},
 		},
 	}
