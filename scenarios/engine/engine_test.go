@@ -51,13 +51,13 @@ func TestEachSabotageTurnsItsLineRed(t *testing.T) {
 		unknown string
 	}{
 		"commits do not wait":           {func(w *world) { w.copies["postgres"] = 1 }, "a commit waits for another zone", ""},
-		"one store without replicas":    {func(w *world) { w.copies["redis"] = 1 }, "the session store has a replica", ""},
+		"one store without replicas":    {func(w *world) { w.copies["redis"] = 1 }, "Redis has a replica", ""},
 		"the bell rings nowhere":        {func(w *world) { w.alertAfter = 0 }, "the right person is woken within 30 s", ""},
 		"the bell rings too late":       {func(w *world) { w.alertAfter = 31 * time.Second }, "the right person is woken within 30 s", ""},
 		"a changed word":                {func(w *world) { w.visual = verdict.Fail }, "the login page looks as approved", ""},
 		"nobody approved the page":      {func(w *world) { w.visual = verdict.Unknown }, "", "the login page looks as approved"},
 		"nobody listens for the pager":  {func(w *world) { w.pagerErr = errors.New("connection refused") }, "", "the right person is woken within 30 s"},
-		"a query without data":          {func(w *world) { delete(w.copies, "redis") }, "", "the session store has a replica"},
+		"a query without data":          {func(w *world) { delete(w.copies, "redis") }, "", "Redis has a replica"},
 		"a fault without effect":        {func(w *world) { w.effectless = true }, "", "the zone is dark and the others are not"},
 		"every zone dark":               {func(w *world) { w.allDark = true }, "the zone is dark and the others are not", ""},
 		"a lost consent":                {func(w *world) { w.lost = 1 }, "nothing acknowledged is lost, no code works twice", ""},
