@@ -37,7 +37,7 @@ const (
 	personID = "1000000001"
 )
 
-// site is two zones on one rig, each with provider, pages and a gateway.
+// site is three zones on one rig, each with provider, pages and a gateway.
 type site struct {
 	rig       *testrig.Rig
 	zones     []*zone
@@ -91,7 +91,7 @@ func newSite(parent context.Context) (*site, error) {
 	if err != nil {
 		return nil, err
 	}
-	ports := make([]int, 2)
+	ports := make([]int, 3)
 	for i := range ports {
 		if ports[i], err = rig.Ports.Free(); err != nil {
 			return nil, err
@@ -99,7 +99,7 @@ func newSite(parent context.Context) (*site, error) {
 	}
 	s.issuer = fmt.Sprintf("https://localhost:%d", ports[0])
 	s.callback = s.issuer + "/synthetic/callback"
-	for i, name := range []string{"a", "b"} {
+	for i, name := range []string{"a", "b", "c"} {
 		config, err := rig.Config(name, s.issuer)
 		if err != nil {
 			return nil, err

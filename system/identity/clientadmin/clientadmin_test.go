@@ -44,6 +44,17 @@ func with(t testing.TB, key any, err error) func(*clients.Client) {
 	return func(c *clients.Client) { c.Keys.Keys = []jose.JSONWebKey{{Key: key}} }
 }
 
+func signing(key any, algorithm string) func(*clients.Client) {
+	return func(c *clients.Client) { c.Keys.Keys = []jose.JSONWebKey{{Key: key, Algorithm: algorithm}} }
+}
+
+func fapi(change func(*clients.Client), par, dpop bool) func(*clients.Client) {
+	return func(c *clients.Client) {
+		change(c)
+		c.RequirePAR, c.RequireDPoP = par, dpop
+	}
+}
+
 func TestValidate(t *testing.T) {
 	other, err := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
 	if err != nil {
@@ -53,6 +64,11 @@ func TestValidate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	private, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	long := private.Public()
 	edwards, _, err := ed25519.GenerateKey(rand.Reader)
 	app := func(uris ...string) func(*clients.Client) {
 		return func(c *clients.Client) { c.AuthMethod, c.Keys.Keys, c.RedirectURIs = clients.Public, nil, uris }
@@ -86,6 +102,14 @@ func TestValidate(t *testing.T) {
 		{"a private key", with(t, other, nil), Keys},
 		{"an RSA key too short", with(t, short.Public(), nil), Keys},
 		{"an Edwards key", with(t, edwards, err), ""},
+		{"an RSA key for RS256, as eSignet's clients have", signing(long, "RS256"), ""},
+		{"an RSA key for PS256", signing(long, "PS256"), ""},
+		{"an RSA key for ES256", signing(long, "ES256"), Keys},
+		{"an RSA key for RS512", signing(long, "RS512"), Keys},
+		{"an Edwards key for RS256", signing(edwards, "RS256"), Keys},
+		{"a key for RS256 of a client that has to push", fapi(signing(long, "RS256"), true, false), Keys},
+		{"a key for RS256 of a client that has to prove possession", fapi(signing(long, "RS256"), false, true), Keys},
+		{"an RSA key for any algorithm of a FAPI client", fapi(signing(long, ""), true, true), ""},
 		{"a shared secret", with(t, []byte("secret"), nil), Keys},
 		{"no id", func(c *clients.Client) { c.ID = "" }, ID},
 		{"an id with a line end", func(c *clients.Client) { c.ID = "a\nb" }, ID},

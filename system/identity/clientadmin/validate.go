@@ -22,6 +22,7 @@ import (
 	"tocsin/system/authenticator"
 	"tocsin/system/identity/claim"
 	"tocsin/system/identity/clients"
+	"tocsin/system/identity/compact"
 )
 
 // Field is a member of a registration, by its name in RFC 7591.
@@ -135,8 +136,11 @@ func keys(c *clients.Client, report reporter) {
 	report(Keys, c.IsPublic() || len(c.Keys.Keys) > 0, "must hold the key that the client authenticates with")
 	report(Keys, len(c.Keys.Keys) <= maxKeys, "holds more than %d keys", maxKeys)
 	for i := range c.Keys.Keys {
-		reason := reasonAgainst(&c.Keys.Keys[i])
+		key := &c.Keys.Keys[i]
+		reason := reasonAgainst(key)
 		report(Keys, reason == "", "%s", reason)
+		// FAPI 2.0 Security Profile, 5.4.1.
+		report(Keys, key.Algorithm != compact.RS256 || !c.FollowsFAPI(), "holds a key for RS256, which the FAPI profile does not allow")
 	}
 }
 
@@ -144,6 +148,9 @@ func keys(c *clients.Client, report reporter) {
 func reasonAgainst(key *jose.JSONWebKey) string {
 	if !key.IsPublic() || !key.Valid() {
 		return "holds what is not a valid public key"
+	}
+	if algorithms := algorithmsOf(key); key.Algorithm != "" && !slices.Contains(algorithms, key.Algorithm) {
+		return fmt.Sprintf("holds a key for %.20q, which it cannot be used for", key.Algorithm)
 	}
 	switch public := key.Key.(type) {
 	case *ecdsa.PublicKey:
@@ -159,6 +166,21 @@ func reasonAgainst(key *jose.JSONWebKey) string {
 		return "holds a key of a type that is not supported"
 	}
 	return ""
+}
+
+// algorithmsOf returns what assertions may be signed with by a key of this kind;
+// a key that says none of them would be registered in vain.
+func algorithmsOf(key *jose.JSONWebKey) []string {
+	switch key.Key.(type) {
+	case *ecdsa.PublicKey:
+		return []string{compact.ES256}
+	case *rsa.PublicKey:
+		return []string{compact.PS256, compact.RS256}
+	case ed25519.PublicKey:
+		return []string{compact.EdDSA}
+	default:
+		return nil
+	}
 }
 
 func thumbprint(key *jose.JSONWebKey) (string, error) {

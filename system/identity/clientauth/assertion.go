@@ -4,6 +4,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/go-jose/go-jose/v4"
+
 	"tocsin/system/identity/clients"
 	"tocsin/system/identity/compact"
 )
@@ -29,6 +31,10 @@ type assertion struct {
 	expires, notBefore, issued time.Time
 }
 
+// Algorithms returns what assertions may be signed with, for metadata. Which of
+// them a client may use depends on its registration.
+func Algorithms() []string { return append(compact.Algorithms(), compact.RS256) }
+
 // parse reads an assertion without trusting it: its subject says whose key to
 // verify it with.
 func parse(text string) (*assertion, error) {
@@ -36,7 +42,7 @@ func parse(text string) (*assertion, error) {
 	if err != nil {
 		return nil, refuse("client_assertion is no JWT")
 	}
-	if !slices.Contains(compact.Algorithms(), token.Header.Algorithm) {
+	if !slices.Contains(Algorithms(), token.Header.Algorithm) {
 		return nil, refuse("client_assertion must be signed with ES256, PS256 or EdDSA")
 	}
 	read := &assertion{token: token}
@@ -88,11 +94,20 @@ func (a *assertion) verify(client *clients.Client) error {
 		if key.Use == "enc" || (key.Algorithm != "" && key.Algorithm != a.token.Header.Algorithm) {
 			continue
 		}
-		if a.token.Verify(key.Key) == nil {
+		if a.verifyWith(key, client) == nil {
 			return nil
 		}
 	}
 	return refuse("client_assertion does not verify with a registered key")
+}
+
+// verifyWith takes RS256 from no key but one that was registered for it: the
+// same key may not serve two algorithms because a header says so.
+func (a *assertion) verifyWith(key *jose.JSONWebKey, client *clients.Client) error {
+	if key.Algorithm == compact.RS256 && !client.FollowsFAPI() {
+		return a.token.VerifyRS256(key.Key)
+	}
+	return a.token.Verify(key.Key)
 }
 
 // check applies RFC 7523, 3, to a verified assertion that came to path.

@@ -75,6 +75,10 @@ func (c *Client) MayUse(grantType string) bool { return slices.Contains(c.GrantT
 // IsPublic reports whether the client cannot keep a key to itself.
 func (c *Client) IsPublic() bool { return c.AuthMethod == Public }
 
+// FollowsFAPI reports whether the client is held to any part of the FAPI 2.0
+// security profile, and with it to its algorithms (5.4.1).
+func (c *Client) FollowsFAPI() bool { return c.RequirePAR || c.RequireDPoP }
+
 // SectorOf returns the sector that the client's subjects are for, "" for
 // public subjects.
 func (c *Client) SectorOf() string {

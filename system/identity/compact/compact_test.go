@@ -4,6 +4,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/rsa"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -64,6 +65,47 @@ func TestKeysServeOnlyTheirAlgorithm(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+func TestRS256IsForThoseWhoAskForIt(t *testing.T) {
+	rsaKey, other, ec := tokentest.NewKey(t, "RS256"), tokentest.NewKey(t, "RS256"), tokentest.NewKey(t, "ES256")
+	short, err := rsa.GenerateKey(rand.Reader, 1024) //nolint:gosec // the size is what is refused
+	if err != nil {
+		t.Fatal(err)
+	}
+	small := &tokentest.Key{Private: short, Algorithm: "RS256"}
+	pss := &tokentest.Key{Private: rsaKey.Private, Algorithm: "PS256"}
+	for _, test := range []struct {
+		name   string
+		signer *tokentest.Key
+		header tokentest.Members
+		public any
+		valid  bool
+	}{
+		{"its own key", rsaKey, nil, rsaKey.Private.Public(), true},
+		{"another key", rsaKey, nil, other.Private.Public(), false},
+		{"a key of another kind", rsaKey, nil, ec.Private.Public(), false},
+		{"a key too short", small, nil, short.Public(), false},
+		{"a PS256 signature called RS256", pss, tokentest.Members{"alg": "RS256"}, rsaKey.Private.Public(), false},
+		{"an RS256 signature called PS256", rsaKey, tokentest.Members{"alg": "PS256"}, rsaKey.Private.Public(), false},
+		{"PS256, which Verify is for", pss, nil, rsaKey.Private.Public(), false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			token, err := compact.Parse(test.signer.Sign(t, test.header, tokentest.Members{}), 4096)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := token.VerifyRS256(test.public); (err == nil) != test.valid || err != nil && !errors.Is(err, compact.ErrSignature) {
+				t.Errorf("got %v", err)
+			}
+			if test.signer.Algorithm != "RS256" {
+				return
+			}
+			if err := token.Verify(test.public); !errors.Is(err, compact.ErrSignature) {
+				t.Errorf("Verify says %v", err)
+			}
+		})
 	}
 }
 

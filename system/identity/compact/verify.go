@@ -9,13 +9,16 @@ import (
 	"crypto/sha256"
 )
 
-// The algorithms that are taken (FAPI 2.0 Security Profile, 5.4.1). RS256, none
-// and the symmetric ones are not among them.
+// The algorithms that are taken (FAPI 2.0 Security Profile, 5.4.1). None and the
+// symmetric ones are not among them.
 const (
 	ES256 = "ES256"
 	PS256 = "PS256"
 	EdDSA = "EdDSA"
 )
+
+// RS256 is not one of them: only who asks for it with VerifyRS256 gets it.
+const RS256 = "RS256"
 
 // Algorithms returns them, for metadata.
 func Algorithms() []string { return []string{ES256, PS256, EdDSA} }
@@ -38,6 +41,19 @@ func verify(algorithm string, key any, input string, signature []byte) error {
 		valid = algorithm == EdDSA && len(key) == ed25519.PublicKeySize && ed25519.Verify(key, []byte(input), signature)
 	}
 	if !valid {
+		return ErrSignature
+	}
+	return nil
+}
+
+// verifyRS256 checks a signature of RFC 7518, 3.3.
+func verifyRS256(key any, input string, signature []byte) error {
+	public, isRSA := key.(*rsa.PublicKey)
+	if !isRSA || public.N.BitLen() < minimumRSA || public.N.BitLen() > maximumRSA {
+		return ErrSignature
+	}
+	digest := sha256.Sum256([]byte(input))
+	if rsa.VerifyPKCS1v15(public, crypto.SHA256, digest[:], signature) != nil {
 		return ErrSignature
 	}
 	return nil

@@ -3,6 +3,7 @@ package discovery
 import (
 	"tocsin/system/authenticator"
 	"tocsin/system/identity/claim"
+	"tocsin/system/identity/clientauth"
 	"tocsin/system/identity/compact"
 	"tocsin/system/identity/grantquery"
 )
@@ -107,11 +108,11 @@ func (c Config) document() metadata {
 		IDTokenAlgorithms:           own,
 		UserinfoAlgorithms:          own,
 		TokenAuthMethods:            []string{"private_key_jwt", "none"},
-		TokenAuthAlgorithms:         compact.Algorithms(),
+		TokenAuthAlgorithms:         clientauth.Algorithms(),
 		IntrospectionAuthMethods:    []string{"private_key_jwt"},
-		IntrospectionAuthAlgorithms: compact.Algorithms(),
+		IntrospectionAuthAlgorithms: clientauth.Algorithms(),
 		RevocationAuthMethods:       []string{"private_key_jwt", "none"},
-		RevocationAuthAlgorithms:    compact.Algorithms(),
+		RevocationAuthAlgorithms:    clientauth.Algorithms(),
 		DPoPAlgorithms:              compact.Algorithms(),
 		CodeChallengeMethods:        []string{"S256"},
 
