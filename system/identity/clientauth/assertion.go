@@ -86,6 +86,9 @@ func (a *assertion) verify(client *clients.Client) error {
 	if client.IsPublic() || client.Inactive {
 		return refuse("the client may not authenticate with private_key_jwt")
 	}
+	if a.token.Header.Algorithm == compact.RS256 && client.FollowsFAPI() {
+		return refuse("the client must sign client_assertion with ES256, PS256 or EdDSA") // FAPI 2.0 Security Profile, 5.4.1
+	}
 	for i := range client.Keys.Keys {
 		key := &client.Keys.Keys[i]
 		if a.token.Header.KeyID != "" && key.KeyID != a.token.Header.KeyID {
@@ -94,7 +97,7 @@ func (a *assertion) verify(client *clients.Client) error {
 		if key.Use == "enc" || (key.Algorithm != "" && key.Algorithm != a.token.Header.Algorithm) {
 			continue
 		}
-		if a.verifyWith(key, client) == nil {
+		if a.verifyWith(key) == nil {
 			return nil
 		}
 	}
@@ -103,8 +106,8 @@ func (a *assertion) verify(client *clients.Client) error {
 
 // verifyWith takes RS256 from no key but one that was registered for it: the
 // same key may not serve two algorithms because a header says so.
-func (a *assertion) verifyWith(key *jose.JSONWebKey, client *clients.Client) error {
-	if key.Algorithm == compact.RS256 && !client.FollowsFAPI() {
+func (a *assertion) verifyWith(key *jose.JSONWebKey) error {
+	if key.Algorithm == compact.RS256 {
 		return a.token.VerifyRS256(key.Key)
 	}
 	return a.token.Verify(key.Key)
