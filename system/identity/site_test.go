@@ -17,6 +17,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -154,15 +155,29 @@ func people() *mockid.File {
 
 func (s *site) clients() []clients.Client {
 	keys := jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: s.clientKey.Public(), KeyID: "k1", Algorithm: "ES256", Use: "sig"}}}
+	credentials := []string{"national_id_sd_jwt", "national_id_jwt_vc", "national_id_mdoc", "national_id_reviewed"}
 	all := []clients.Client{}
-	for _, id := range []string{clientID, "other"} {
+	for _, id := range []string{clientID, "other", "fapi", "sector-one", "sector-two", "other-sector", "rsa", "pss"} {
 		all = append(all, clients.Client{
-			ID: id, Name: "Tax Office", RedirectURIs: []string{s.callback}, Keys: keys,
-			Scopes:     []string{"openid", "profile", "email", "offline_access", "grant_management_query", "credential_offer", "credential_revocation", "national_id_sd_jwt"},
+			ID: id, Name: "Tax Office", RedirectURIs: []string{s.callback}, PostLogoutRedirectURIs: []string{s.callback}, Keys: keys,
+			Scopes:     slices.Concat([]string{"openid", "profile", "email", "offline_access", "grant_management_query", "credential_offer", "credential_revocation"}, credentials),
 			GrantTypes: []string{"authorization_code", "refresh_token", "client_credentials"},
 		})
 	}
-	return all
+	fapi, pairwise, rsa, pss := &all[2], all[3:6], &all[6], &all[7]
+	fapi.RequirePAR, fapi.RequireDPoP = true, true
+	for i, sector := range []string{"tax.example", "tax.example", "health.example"} {
+		pairwise[i].SubjectType, pairwise[i].Sector = clients.SubjectPairwise, sector
+	}
+	rsa.IDTokenAlg, rsa.UserinfoAlg = jose.RS256, jose.ES256
+	pss.IDTokenAlg, pss.UserinfoAlg = jose.PS256, jose.PS256
+	return append(all, clients.Client{
+		ID: "registrar", Name: "Partner management", Keys: keys,
+		Scopes: []string{"add_oidc_client", "update_oidc_client"}, GrantTypes: []string{"client_credentials"},
+	}, clients.Client{
+		ID: "wallet", Name: "Wallet", RedirectURIs: []string{s.callback}, Scopes: append([]string{"openid"}, credentials...),
+		GrantTypes: []string{"authorization_code", "refresh_token"}, AuthMethod: clients.Public,
+	})
 }
 
 func (s *site) startZone(ctx context.Context, i int, z *zone, port int) error {
