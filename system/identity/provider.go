@@ -67,7 +67,7 @@ func newProvider(config *Config, secrets *secret.Keys, stores *stores, people *h
 		requests: ops.NewRequests("identity", log, registry),
 		logins:   login.NewLogins("identity", registry),
 		judge:    policy.Judge{Observer: policy.NewRecorder("identity", registry, log)},
-		clients:  clients.NewCache(stores.db, time.Now),
+		clients:  clients.NewCache(stores.db, time.Now, log),
 		ledger:   &token.Ledger{Marks: stores.spent, Log: log},
 	}
 	p.auth = clientauth.New(p.clients, config.Issuer, time.Now)
@@ -154,7 +154,7 @@ func (p *provider) makeTokens() error {
 
 // background is what runs as long as the provider does.
 func (p *provider) background() []func(context.Context) {
-	return []func(context.Context){p.keeper.Run, p.stores.revocations.Run, p.credentials.Run}
+	return []func(context.Context){p.keeper.Run, p.clients.Run, p.stores.revocations.Run, p.credentials.Run}
 }
 
 // handlers returns what browsers and clients reach, and what the pages drive.

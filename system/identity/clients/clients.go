@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/url"
 	"slices"
 	"sync"
@@ -117,10 +118,19 @@ const (
 	capacity = 1000
 )
 
-// Cache is a Store in front of another.
+// Registry is a Store that can also list clients.
+type Registry interface {
+	Store
+	// Clients returns all clients, or most of them when there are more. It may
+	// be moments behind: that a client is not among them is no verdict.
+	Clients(ctx context.Context, most int) ([]*Client, error)
+}
+
+// Cache is a Store in front of a Registry.
 type Cache struct {
-	store Store
+	store Registry
 	now   func() time.Time
+	log   *slog.Logger
 
 	flights singleflight.Group
 	mu      sync.Mutex
@@ -132,9 +142,9 @@ type entry struct {
 	read   time.Time
 }
 
-// NewCache returns an empty cache of store.
-func NewCache(store Store, now func() time.Time) *Cache {
-	return &Cache{store: store, now: now, entries: map[string]entry{}}
+// NewCache returns an empty cache of store; Run fills it.
+func NewCache(store Registry, now func() time.Time, log *slog.Logger) *Cache {
+	return &Cache{store: store, now: now, log: log, entries: map[string]entry{}}
 }
 
 // Client returns the client with id. When the store cannot tell, the last
@@ -156,7 +166,7 @@ func (c *Cache) Client(ctx context.Context, id string) (*Client, error) {
 		return nil, fmt.Errorf("read client: %w", err)
 	}
 	client := read.(*Client)
-	c.remember(id, client)
+	c.remember(client)
 	return client, nil
 }
 
@@ -173,14 +183,19 @@ func (c *Cache) forget(id string) {
 	delete(c.entries, id)
 }
 
-func (c *Cache) remember(id string, client *Client) {
+func (c *Cache) remember(client *Client) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if _, known := c.entries[id]; !known && len(c.entries) >= capacity {
+	c.put(client, c.now())
+}
+
+// put is called with mu held.
+func (c *Cache) put(client *Client, read time.Time) {
+	if _, known := c.entries[client.ID]; !known && len(c.entries) >= capacity {
 		for victim := range c.entries { // any: clients are few, this is a bound
 			delete(c.entries, victim)
 			break
 		}
 	}
-	c.entries[id] = entry{client: client, read: c.now()}
+	c.entries[client.ID] = entry{client: client, read: read}
 }

@@ -22,8 +22,7 @@ import (
 
 // ClientStore is clients.Store with what changes clients.
 type ClientStore interface {
-	clients.Store
-	Clients(ctx context.Context) ([]*clients.Client, error)
+	clients.Registry
 	CreateClient(ctx context.Context, client *clients.Client) error
 	ChangeClient(ctx context.Context, id string, change func(*clients.Client) error) (*clients.Client, error)
 	PutClients(ctx context.Context, all []clients.Client) error
@@ -79,12 +78,16 @@ func Clients(t *testing.T, zoneA, zoneB ClientStore) {
 		want := create(t)
 		reads(t, zoneB, want)
 		await(t, func() error {
-			all, err := zoneB.Clients(t.Context())
+			all, err := zoneB.Clients(t.Context(), 1000)
 			if err == nil && !slices.ContainsFunc(all, func(c *clients.Client) bool { return sameClient(c, want) == "" }) {
 				err = fmt.Errorf("not among all %d clients", len(all))
 			}
 			return err
 		})
+		create(t)
+		if all, err := zoneA.Clients(t.Context(), 1); err != nil || len(all) != 1 {
+			t.Errorf("one was asked for: got %d, %v", len(all), err)
+		}
 	})
 	t.Run("creating it again succeeds, and another of its id exists", func(t *testing.T) {
 		client := create(t)

@@ -35,10 +35,11 @@ func (d *DB) Client(ctx context.Context, id string) (*clients.Client, error) {
 	return client, nil
 }
 
-// Clients returns all clients, to be kept for when no server answers.
-func (d *DB) Clients(ctx context.Context) ([]*clients.Client, error) {
+// Clients returns all clients, but at most most, to be kept for when no server
+// answers.
+func (d *DB) Clients(ctx context.Context, most int) ([]*clients.Client, error) {
 	all, err := anywhere(ctx, d, func(ctx context.Context, from queryer) ([]*clients.Client, error) {
-		rows, err := from.Query(ctx, `SELECT `+clientColumns+` FROM clients ORDER BY id`)
+		rows, err := from.Query(ctx, `SELECT `+clientColumns+` FROM clients ORDER BY id LIMIT $1`, most)
 		if err != nil {
 			return nil, err
 		}

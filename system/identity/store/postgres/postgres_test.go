@@ -119,7 +119,7 @@ func stored(t *testing.T) (*grant.Grant, *clients.Client) {
 	await(t, func() error { return db.CreateClient(t.Context(), client) })
 	await(t, func() error { _, err := standby.Latest(t.Context(), g.ClientID, g.Person); return err })
 	await(t, func() error {
-		all, err := standby.Clients(t.Context())
+		all, err := standby.Clients(t.Context(), 1000)
 		for _, one := range all {
 			if one.ID == client.ID {
 				return err
