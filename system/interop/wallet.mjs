@@ -88,9 +88,20 @@ function issuerKeyOf(header) {
   return certificateKey(header.x5c[0]);
 }
 
+// fetchPatiently tries again as long as it is told to.
+async function fetchPatiently(uri, options) {
+  let response = await fetch(uri, options);
+  for (let tries = 0; response.status === 503 && response.headers.has('retry-after') && tries < 10; tries += 1) {
+    await new Promise((resolve) => { setTimeout(resolve, Number(response.headers.get('retry-after')) * 1000); });
+    response = await fetch(uri, options);
+  }
+  return response;
+}
+
 async function statusKeyOf(uri) {
-  const response = await fetch(uri, { headers: { accept: 'application/statuslist+jwt' } });
+  const response = await fetchPatiently(uri, { headers: { accept: 'application/statuslist+jwt' } });
   const list = await response.text();
+  expect(response.status === 200, `status list: ${response.status} ${list.slice(0, 200)}`);
   const header = decodeProtectedHeader(list);
   expect(header.typ === 'statuslist+jwt', `status list has typ ${header.typ}`);
   expect(decodeJwt(list).sub === uri, 'status list is about another address');

@@ -13,6 +13,7 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -183,7 +184,7 @@ func digestsIn(value any) []string {
 // checkStatus looks the credential up in its list (Token Status List, 8.3).
 func (p *party) checkStatus(ctx context.Context, entry members) error {
 	uri, _ := entry["uri"].(string)
-	got, err := p.do(ctx, call{address: uri, header: http.Header{"Accept": {"application/statuslist+jwt"}}})
+	got, err := p.patiently(ctx, call{address: uri, header: http.Header{"Accept": {"application/statuslist+jwt"}}})
 	if err != nil {
 		return err
 	}
@@ -202,6 +203,23 @@ func (p *party) checkStatus(ctx context.Context, entry members) error {
 		err = fmt.Errorf("status is %d, want 0 (valid)", status)
 	}
 	return err
+}
+
+// patiently makes the call again as long as the answer says so.
+func (p *party) patiently(ctx context.Context, c call) (*answer, error) {
+	for tries := 1; ; tries++ {
+		got, err := p.do(ctx, c)
+		if err != nil || got.status != http.StatusServiceUnavailable || tries == 10 {
+			return got, err
+		}
+		seconds, err := strconv.Atoi(got.header.Get("Retry-After"))
+		if err != nil {
+			return got, nil
+		}
+		if err := p.pause(ctx, asSeconds(seconds)); err != nil {
+			return nil, err
+		}
+	}
 }
 
 // listLimit bounds an unpacked status list.

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"os"
 	"sync/atomic"
 	"time"
 
@@ -40,6 +41,8 @@ type Subject struct {
 // Component is one part of a provider.
 type Component struct {
 	Name string
+	// PIDs are the processes that it began with. Their children count to them,
+	// but for those that another component began with.
 	PIDs []int
 	// Apart marks what does not belong to the provider itself, such as a
 	// database: it is listed but not part of the sum.
@@ -146,7 +149,18 @@ func drive(ctx context.Context, driver *Driver, load Load, count int) error {
 	return group.Wait()
 }
 
+// readings returns the CPU time of each component until now.
 func readings(subject *Subject) ([]time.Duration, error) {
+	children, err := family()
+	if err != nil {
+		return nil, err
+	}
+	roots := map[int]bool{}
+	for _, component := range subject.Components {
+		for _, pid := range component.PIDs {
+			roots[pid] = true
+		}
+	}
 	var all []time.Duration
 	for _, component := range subject.Components {
 		if len(component.PIDs) == 0 {
@@ -154,7 +168,10 @@ func readings(subject *Subject) ([]time.Duration, error) {
 		}
 		var sum time.Duration
 		for _, pid := range component.PIDs {
-			spent, err := ofProcess(pid)
+			spent, err := children.spent(pid, roots)
+			if errors.Is(err, os.ErrNotExist) {
+				continue // it ended: its time is its parent's now
+			}
 			if err != nil {
 				return nil, fmt.Errorf("component %s of %s: %w", component.Name, subject.Name, err)
 			}

@@ -63,10 +63,10 @@ func newPeer(t *testing.T, name, resource string) *Subject {
 	}
 }
 
-// TestCost prints what a login takes: of the peer with opaque access tokens (its
+// TestCost prints what a login takes: of ours, of the peer with opaque access tokens (its
 // habit) and with JWTs (ours), and of every provider that -subjects describes.
 func TestCost(t *testing.T) {
-	all := []*Subject{newPeer(t, "oidc-provider, opaque", ""), newPeer(t, "oidc-provider, JWT", "urn:example:resource")}
+	all := []*Subject{newOurs(t), newPeer(t, "oidc-provider, opaque", ""), newPeer(t, "oidc-provider, JWT", "urn:example:resource")}
 	for _, file := range strings.FieldsFunc(*subjects, func(r rune) bool { return r == ',' }) {
 		subject, err := Read(file)
 		if err != nil {

@@ -2,6 +2,7 @@ package cost
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -52,13 +53,16 @@ func ofProcess(pid int) (time.Duration, error) {
 	return time.Duration(ticks) * tick, nil
 }
 
-// Tree returns pid and all processes that descend from it, now.
-func Tree(pid int) ([]int, error) {
+// kin are the children of each process.
+type kin map[int][]int
+
+// family returns who descends from whom, now.
+func family() (kin, error) {
 	entries, err := os.ReadDir("/proc")
 	if err != nil {
 		return nil, fmt.Errorf("list processes: %w", err)
 	}
-	children := map[int][]int{}
+	children := kin{}
 	for _, entry := range entries {
 		child, err := strconv.Atoi(entry.Name())
 		if err != nil {
@@ -74,9 +78,39 @@ func Tree(pid int) ([]int, error) {
 		}
 		children[parent] = append(children[parent], child)
 	}
-	tree := []int{pid}
-	for i := 0; i < len(tree); i++ {
-		tree = append(tree, children[tree[i]]...)
+	return children, nil
+}
+
+// spent returns the CPU time of pid and of its descendants, but not of those
+// below another of roots. A process that ended counts to the one that waited
+// for it.
+func (k kin) spent(pid int, roots map[int]bool) (time.Duration, error) {
+	sum, err := ofProcess(pid)
+	if err != nil {
+		return 0, err
 	}
-	return tree, nil
+	for _, child := range k[pid] {
+		if roots[child] {
+			continue
+		}
+		of, err := k.spent(child, roots)
+		if err != nil && !errors.Is(err, os.ErrNotExist) {
+			return 0, err
+		}
+		sum += of
+	}
+	return sum, nil
+}
+
+// Below returns the processes that descend from pid, nearest first.
+func Below(pid int) ([]int, error) {
+	children, err := family()
+	if err != nil {
+		return nil, err
+	}
+	all := []int{pid}
+	for i := 0; i < len(all); i++ {
+		all = append(all, children[all[i]]...)
+	}
+	return all[1:], nil
 }

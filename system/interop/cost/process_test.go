@@ -24,23 +24,50 @@ func TestCPUTimeOfThisProcessGrowsWithWork(t *testing.T) {
 	}
 }
 
-func TestTreeHasChildren(t *testing.T) {
-	child := exec.CommandContext(t.Context(), "sleep", "60")
-	if err := child.Start(); err != nil {
-		t.Fatal(err)
-	}
-	tree, err := Tree(os.Getpid())
+func TestChildrenCountToTheNearestRoot(t *testing.T) {
+	child := exec.CommandContext(t.Context(), "sh", "-c", "i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done; read -r line")
+	input, err := child.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !slices.Contains(tree, child.Process.Pid) || !slices.Contains(tree, os.Getpid()) {
-		t.Errorf("tree %v has not both %d and its child %d", tree, os.Getpid(), child.Process.Pid)
+	if err := child.Start(); err != nil {
+		t.Fatal(err)
 	}
-	if err := child.Process.Kill(); err != nil {
+	below, err := Below(os.Getpid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Contains(below, child.Process.Pid) {
+		t.Errorf("%v has not the child %d", below, child.Process.Pid)
+	}
+	busy := time.Duration(0)
+	for started := time.Now(); busy < 3*tick && time.Since(started) < 10*time.Second; {
+		if busy, err = ofProcess(child.Process.Pid); err != nil {
+			t.Fatal(err)
+		}
+	}
+	children, err := family()
+	if err != nil {
+		t.Fatal(err)
+	}
+	own := map[int]bool{os.Getpid(): true}
+	with, err := children.spent(os.Getpid(), own)
+	if err != nil {
+		t.Fatal(err)
+	}
+	own[child.Process.Pid] = true
+	without, err := children.spent(os.Getpid(), own)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if with-without < busy {
+		t.Errorf("%s with the child and %s without, which took %s", with, without, busy)
+	}
+	if err := input.Close(); err != nil {
 		t.Fatal(err)
 	}
 	if err := child.Wait(); err == nil {
-		t.Error("a killed child ended well")
+		t.Error("read succeeded without input")
 	}
 }
 

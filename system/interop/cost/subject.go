@@ -32,8 +32,6 @@ type description struct {
 		Count int64  `json:"count"`
 		PIN   string `json:"pin"`
 	} `json:"persons"`
-	// Components are told by the processes they began with; their children
-	// count to them.
 	Components []struct {
 		Name  string `json:"name"`
 		PIDs  []int  `json:"pids"`
@@ -83,15 +81,7 @@ func (d *description) subject() (*Subject, error) {
 		}
 	}
 	for _, component := range d.Components {
-		whole := Component{Name: component.Name, Apart: component.Apart}
-		for _, pid := range component.PIDs {
-			tree, err := Tree(pid)
-			if err != nil {
-				return nil, err
-			}
-			whole.PIDs = append(whole.PIDs, tree...)
-		}
-		s.Components = append(s.Components, whole)
+		s.Components = append(s.Components, Component(component))
 	}
 	var used atomic.Int64
 	s.Person = func() browser.Person {
