@@ -73,6 +73,13 @@ test-unit: ## Run the tests of every package
 test-e2e: build bin/k6 ## Run the whole story against a real lab
 	go test -count=1 -tags e2e -timeout 20m -v ./scenarios/e2e/...
 
+# Programs that were not written here: they need Node.js, which nothing else does.
+.PHONY: test-interop
+test-interop: deps ## Let independent clients meet the identity system (needs Node.js 20 or later)
+	system/interop/npm.sh
+	AXE_CORE=$(CURDIR)/system/interop/node_modules/axe-core/axe.min.js \
+	  go test -count=1 -tags interop -timeout 20m ./system/interop/... ./system/ui
+
 .PHONY: lint
 lint: bin/golangci-lint ## Check style and the boundaries between packages
 	bin/golangci-lint run
