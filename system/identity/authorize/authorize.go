@@ -14,6 +14,7 @@ import (
 	"tocsin/system/identity/oautherr"
 	"tocsin/system/identity/session"
 	"tocsin/system/identity/transaction"
+	"tocsin/system/internal/trace"
 	"tocsin/system/ui/page"
 )
 
@@ -115,9 +116,9 @@ func redirect(w http.ResponseWriter, location string) {
 func (e *Endpoint) page(w http.ResponseWriter, r *http.Request, values url.Values, err error) {
 	oautherr.Log(r, e.Log, err)
 	status := oautherr.Status(err)
-	failure := page.Failure{Kind: page.Unavailable}
+	failure := page.Failure{Kind: page.Unavailable, Trace: trace.From(r.Context()).TraceID}
 	if verdict := oautherr.Verdict(err); verdict != nil {
-		failure = page.Failure{Kind: page.BadRequest, Detail: verdict.Error()}
+		failure.Kind, failure.Detail = page.BadRequest, verdict.Error()
 	} else {
 		w.Header().Set("Retry-After", oautherr.RetryAfter)
 	}

@@ -14,6 +14,7 @@ import (
 	"tocsin/system/identity/authorize"
 	"tocsin/system/identity/login/logintest"
 	"tocsin/system/identity/transaction"
+	"tocsin/system/internal/trace"
 )
 
 // Requests of a browser where nobody has logged in. Names of the OpenID
@@ -106,6 +107,19 @@ func TestRequest(t *testing.T) {
 				t.Error("the answer may be stored")
 			}
 		})
+	}
+}
+
+// Who looks for the cause finds the request in every log by its trace.
+func TestPagesNameTheTrace(t *testing.T) {
+	const id = "4bf92f3577b34da6a3ce929d0e0e4736"
+	for _, client := range []string{"nobody", "away"} {
+		s := newSite(t)
+		r := httptest.NewRequest(http.MethodGet, "/authorize?"+request("client_id", client).Encode(), nil)
+		s.do(t, r.WithContext(trace.With(t.Context(), trace.Mark{TraceID: id})), nil)
+		if s.pages.failure.Trace != id {
+			t.Errorf("client %s: got %+v", client, s.pages.failure)
+		}
 	}
 }
 

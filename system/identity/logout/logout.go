@@ -18,6 +18,7 @@ import (
 	"tocsin/system/identity/secret"
 	"tocsin/system/identity/session"
 	"tocsin/system/identity/session/hint"
+	"tocsin/system/internal/trace"
 	"tocsin/system/ui/page"
 )
 
@@ -135,9 +136,9 @@ func (e *Endpoint) end(ctx context.Context, current *session.Session, hinted str
 // came with the request.
 func (e *Endpoint) page(w http.ResponseWriter, r *http.Request, values url.Values, err error) {
 	oautherr.Log(r, e.config.Log, err)
-	failure := page.Failure{Kind: page.Unavailable}
+	failure := page.Failure{Kind: page.Unavailable, Trace: trace.From(r.Context()).TraceID}
 	if verdict := oautherr.Verdict(err); verdict != nil {
-		failure = page.Failure{Kind: page.BadRequest, Detail: verdict.Error()}
+		failure.Kind, failure.Detail = page.BadRequest, verdict.Error()
 	} else {
 		w.Header().Set("Retry-After", oautherr.RetryAfter)
 	}

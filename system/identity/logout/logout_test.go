@@ -19,6 +19,7 @@ import (
 	"tocsin/system/identity/logout"
 	"tocsin/system/identity/policy"
 	"tocsin/system/identity/session"
+	"tocsin/system/internal/trace"
 	"tocsin/system/ui/page"
 )
 
@@ -189,6 +190,21 @@ func TestSignedOutIsSaidOnlyWhenItIsTrue(t *testing.T) {
 		w := s.get(t, test.values, s.Session())
 		if w.Code != http.StatusServiceUnavailable || w.Header().Get("Retry-After") == "" || forgets(w) || s.failure.Kind != page.Unavailable {
 			t.Errorf("%s: %d, cookie gone %v", name, w.Code, forgets(w))
+		}
+	}
+}
+
+// Who looks for the cause finds the request in every log by its trace.
+func TestPagesNameTheTrace(t *testing.T) {
+	const id = "4bf92f3577b34da6a3ce929d0e0e4736"
+	for name, values := range map[string]url.Values{
+		"a refusal": parameters("client_id", "nobody", "post_logout_redirect_uri", bye), "an outage": parameters("client_id", "away"),
+	} {
+		s := newSite(t)
+		r := httptest.NewRequest(http.MethodGet, "/logout?"+values.Encode(), nil)
+		s.endpoint.ServeHTTP(httptest.NewRecorder(), r.WithContext(trace.With(t.Context(), trace.Mark{TraceID: id})))
+		if s.failure.Trace != id {
+			t.Errorf("%s: got %+v", name, s.failure)
 		}
 	}
 }
