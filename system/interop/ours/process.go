@@ -78,7 +78,9 @@ func (s *System) await(t *testing.T, listen string) {
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	client := &http.Client{Transport: &http.Transport{TLSClientConfig: trust, DisableKeepAlives: true}, Timeout: 2 * time.Second}
-	for tick := time.NewTicker(100 * time.Millisecond); ; {
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for {
 		request, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://"+listen+"/readyz", nil)
 		if err != nil {
 			t.Fatal(err)
