@@ -23,7 +23,7 @@ const (
 	Assertion  Kind = "assertion"  // jti of a client assertion
 	Proof      Kind = "proof"      // jti of a DPoP proof
 	Request    Kind = "request"    // pushed authorization request
-	Credential Kind = "credential" // deferred transaction, wallet link, ...
+	Credential Kind = "credential" // approval of a login by a wallet
 )
 
 // Mark says that one thing is used. ID may be long and secret: stores keep its
