@@ -13,8 +13,8 @@ set -euo pipefail
 
 readonly PACKAGES=(
 	haproxy                        # gateways and edge
-	redis-server redis-sentinel    # login transactions
-	etcd-server etcd-client        # codes, and Patroni's consensus
+	redis-server redis-sentinel    # counts of attempts, links to wallets
+	etcd-server etcd-client        # what was used, keys, and Patroni's consensus
 	patroni python3-etcd python3-idna python3-psycopg2 postgresql-15
 	softhsm2                       # the HSM nodes, through PKCS#11
 	prometheus prometheus-alertmanager
