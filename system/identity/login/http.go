@@ -22,7 +22,7 @@ const maxBody = 32 << 10
 // Next is where the browser goes after a step.
 type Next struct {
 	// State is the new value of the transaction's cookie; with a Location it is
-	// empty, and the cookie has to go.
+	// empty, and the cookie stays for a step whose answer was lost.
 	State string `json:"state,omitempty"`
 	// Session is the new value of the session cookie, empty when it stays.
 	Session string `json:"session,omitempty"`
