@@ -32,7 +32,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	code := exitUsage // until a configuration is read, every error is one of usage
-	root := newRoot(stdout, func() { code = exitFail })
+	root := newRoot(stdout, stderr, func() { code = exitFail })
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
@@ -43,7 +43,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	return 0
 }
 
-func newRoot(stdout io.Writer, configured func()) *cobra.Command {
+func newRoot(stdout, stderr io.Writer, configured func()) *cobra.Command {
 	root := &cobra.Command{
 		Use: "identity", Short: "The services of the reference identity system",
 		SilenceUsage: true, SilenceErrors: true,
@@ -91,6 +91,7 @@ func newRoot(stdout io.Writer, configured func()) *cobra.Command {
 			return identity.Migrate(ctx, config, stdout)
 		}),
 		seedCommand(stdout, configured),
+		rotateCommand(stdout, stderr, configured),
 		mockIDCommand(stdout, configured),
 	)
 	return root

@@ -95,20 +95,23 @@ func (p *provider) makePages() error {
 	return err
 }
 
-func (p *provider) makeKeys() error {
+// newKeySet returns a key set as all processes of the issuer need it.
+func newKeySet(config *Config) (*keyset.Set, error) {
 	var approved protocol.Approved
-	if file := p.config.HSM.Approved; file != "" {
+	if file := config.HSM.Approved; file != "" {
 		var err error
 		if approved, err = protocol.LoadApproved(string(file)); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	var err error
-	p.keys, err = keyset.NewSet(keyset.Config{
-		Issuer: p.config.Issuer, Country: p.config.Credentials.Country, Organization: p.config.Credentials.Organization,
-		TokenPeriod: p.config.Keys.Rotate.Std(), CredentialLife: 365 * 24 * time.Hour, Approved: approved,
+	return keyset.NewSet(keyset.Config{
+		Issuer: config.Issuer, Country: config.Credentials.Country, Organization: config.Credentials.Organization,
+		TokenPeriod: config.Keys.Rotate.Std(), CredentialLife: 365 * 24 * time.Hour, Approved: approved,
 	})
-	if err != nil {
+}
+
+func (p *provider) makeKeys() (err error) {
+	if p.keys, err = newKeySet(p.config); err != nil {
 		return err
 	}
 	p.keeper = keyset.NewKeeper(p.keys, p.stores.ring, p.stores.hsm, p.log)
