@@ -52,6 +52,14 @@ func (r Request) IDTokenNames() []string {
 	return names
 }
 
+// AtUserinfo returns the request without the claims that are wanted in the ID
+// token only: who asks for them there does not get them elsewhere too (OpenID
+// Connect Core, 5.5).
+func (r Request) AtUserinfo() Request {
+	r.IDToken = nil
+	return r
+}
+
 // permits reports whether the client may ask for the claim at all.
 func (r Request) permits(name string) bool {
 	return len(r.Only) == 0 || slices.Contains(r.Only, name)

@@ -70,7 +70,8 @@ func (s *Service) finish(ctx context.Context, t *transaction.Transaction, under 
 		Scopes: both(t.Scopes, under.Scopes), GrantID: under.ID, Nonce: t.Nonce, CodeChallenge: t.CodeChallenge,
 		DPoPThumbprint: t.DPoPThumbprint, SessionID: t.Session.ID, AuthTime: t.Session.AuthTime,
 		ACR: t.Session.ACR, AMR: t.Session.AMR,
-		Allowed: allowed, InIDToken: both(t.Claims.IDTokenNames(), allowed),
+		Allowed:   both(claim.Requested(t.Scopes, t.Claims.AtUserinfo()), allowed),
+		InIDToken: both(t.Claims.IDTokenNames(), allowed),
 		// auth_time is required then (OpenID Connect Core, 2).
 		ShowAuthTime:   t.MaxAge >= 0 || t.Claims.AuthTime,
 		Configurations: t.Configurations, IssuerState: t.IssuerState, Resource: t.Resource,
