@@ -13,6 +13,10 @@ import (
 	"tocsin/system/internal/wire"
 )
 
+// maxBody is the largest request of all: a batch of proofs with attestations for
+// the credential endpoint. Every endpoint has a bound of its own.
+const maxBody = 128 << 10
+
 // Run serves the provider that config describes until ctx ends. It logs
 // JSON lines to out.
 func Run(ctx context.Context, config *Config, out io.Writer) (err error) {
@@ -55,7 +59,7 @@ func Run(ctx context.Context, config *Config, out io.Writer) (err error) {
 	}
 	background.Go(func() { board.Run(ctx) })
 	return wire.Serve(ctx, log, board.Drain,
-		wire.Server{Name: "public", Address: config.Public.Listen, TLS: server, Handler: wire.OnlyFrom(config.Public.Callers, public)},
+		wire.Server{Name: "public", Address: config.Public.Listen, TLS: server, Handler: wire.OnlyFrom(config.Public.Callers, public), MaxBody: maxBody},
 		wire.Server{Name: "internal", Address: config.Internal.Listen, TLS: server, Handler: wire.OnlyFrom(config.Internal.Callers, internal)},
 		wire.Server{Name: "ops", Address: config.Ops.Listen, TLS: server, Handler: wire.OnlyFrom(config.Ops.Callers, board.Handler(p.rules(), registry))},
 	)

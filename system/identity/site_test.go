@@ -227,7 +227,7 @@ func (s *site) startGateway(port int, provider, pages string) error {
 	if err != nil {
 		return err
 	}
-	transport := &http.Transport{TLSClientConfig: upstream, ForceAttemptHTTP2: true}
+	transport := &http.Transport{TLSClientConfig: upstream, MaxIdleConnsPerHost: 64}
 	proxy := &httputil.ReverseProxy{Transport: transport, Rewrite: func(r *httputil.ProxyRequest) {
 		target := provider
 		if strings.HasPrefix(r.In.URL.Path, "/ui/") {

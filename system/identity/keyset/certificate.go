@@ -113,7 +113,7 @@ func (k *Keeper) template(now time.Time, life time.Duration, name string) (*x509
 			Country: []string{k.config.Country}, Organization: []string{k.config.Organization},
 			CommonName: k.config.Organization + " " + name,
 		},
-		NotBefore: now.Add(-clockSkew), NotAfter: now.Add(life - clockSkew),
+		NotBefore: now.Add(-backdated), NotAfter: now.Add(life - backdated),
 		SignatureAlgorithm: x509.ECDSAWithSHA256,
 		ExtraExtensions:    []pkix.Extension{{Id: asn1.ObjectIdentifier{2, 5, 29, 18}, Value: alternative}},
 	}

@@ -135,5 +135,10 @@ func (c *Config) validity() time.Duration {
 	return c.ahead() + c.CredentialPeriod + c.Grace + c.CredentialLife + clockSkew + time.Hour
 }
 
-// clockSkew is how far a verifier's clock may be behind.
-const clockSkew = 5 * time.Minute
+const (
+	// clockSkew is how far a verifier's clock may be behind.
+	clockSkew = 5 * time.Minute
+	// backdated is how long before it was made a certificate begins: what is
+	// signed at once may say that it was signed at the full hour before.
+	backdated = time.Hour + clockSkew
+)

@@ -64,18 +64,17 @@ func NewNodes(urls []string, config *tls.Config, attempt time.Duration, accept f
 	return set
 }
 
-// transport keeps one HTTP/2 connection per node and pings it when it is
-// silent: without that a peer whose packets vanish holds every request for as
-// long as TCP retransmits.
+// transport keeps connections to a node. One whose peer vanished is noticed by
+// the attempt that runs out of time on it, and by TCP (Dialer).
 func transport(config *tls.Config) *http.Transport {
 	return &http.Transport{
 		DialContext:         Dialer().DialContext,
 		TLSClientConfig:     config.Clone(),
 		TLSHandshakeTimeout: time.Second,
-		ForceAttemptHTTP2:   true,
-		HTTP2:               &http.HTTP2Config{SendPingTimeout: time.Second, PingTimeout: time.Second},
-		IdleConnTimeout:     5 * time.Minute,
-		MaxIdleConnsPerHost: 4,
+		Protocols:           protocols(),
+		IdleConnTimeout:     time.Minute,
+		MaxIdleConnsPerHost: 64,
+		DisableCompression:  true,
 	}
 }
 

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -14,7 +15,7 @@ import (
 )
 
 const (
-	// MaxBody bounds what any service reads of one request.
+	// MaxBody bounds what a service reads of one request, unless it says more.
 	MaxBody = 64 << 10
 
 	// lameDuck is how long a stopping service still serves while its
@@ -31,6 +32,9 @@ type Server struct {
 	Address string
 	TLS     *tls.Config
 	Handler http.Handler
+	// MaxBody bounds a request in bytes; the constant when zero. Endpoints may
+	// bound theirs further.
+	MaxBody int64
 }
 
 // Serve runs servers until ctx ends or one of them breaks. When ctx ends it
@@ -73,17 +77,26 @@ func Serve(ctx context.Context, log *slog.Logger, drain func(), servers ...Serve
 
 func newServer(spec Server, log *slog.Logger) *http.Server {
 	return &http.Server{
-		Handler:           http.MaxBytesHandler(spec.Handler, MaxBody),
+		Handler:           http.MaxBytesHandler(spec.Handler, cmp.Or(spec.MaxBody, MaxBody)),
 		TLSConfig:         spec.TLS.Clone(), // the server adds to it, and listeners share it
 		ReadHeaderTimeout: 2 * time.Second,
 		ReadTimeout:       5 * time.Second,
 		WriteTimeout:      10 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    16 << 10,
-		HTTP2:             &http.HTTP2Config{MaxReceiveBufferPerConnection: 1 << 20, MaxReceiveBufferPerStream: MaxBody},
+		Protocols:         protocols(),
 		// Handshakes that fail are the peers' business and come in floods.
 		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
+}
+
+// protocols is HTTP/1.1 alone. Our callers are a balancer and each other, who
+// keep connections; there, HTTP/2 costs a login half as much CPU time again,
+// most of it for a goroutine with a new stack for every request.
+func protocols() *http.Protocols {
+	only := &http.Protocols{}
+	only.SetHTTP1(true)
+	return only
 }
 
 func serve(server *http.Server, listener net.Listener, name string) error {

@@ -50,7 +50,7 @@ func (t TLS) Server() (*tls.Config, error) {
 	}
 	return &tls.Config{
 		MinVersion: tls.VersionTLS12, ClientCAs: pool, Certificates: []tls.Certificate{pair},
-		ClientAuth: tls.RequireAndVerifyClientCert, NextProtos: []string{"h2", "http/1.1"},
+		ClientAuth: tls.RequireAndVerifyClientCert, NextProtos: []string{"http/1.1"},
 	}, nil
 }
 

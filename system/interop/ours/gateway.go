@@ -33,7 +33,8 @@ func (g *gateway) run(ctx context.Context) error {
 	server.ClientAuth = tls.NoClientCert
 	targets := map[bool]*url.URL{false: {Scheme: "https", Host: g.Provider}, true: {Scheme: "https", Host: g.Pages}}
 	proxy := &httputil.ReverseProxy{
-		Transport: &http.Transport{TLSClientConfig: upstream, ForceAttemptHTTP2: true},
+		// HTTP/1.1 with kept connections, as HAProxy does it.
+		Transport: &http.Transport{TLSClientConfig: upstream, MaxIdleConnsPerHost: 64},
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.SetURL(targets[strings.HasPrefix(r.In.URL.Path, "/ui/")])
 			r.Out.Host = r.In.Host
