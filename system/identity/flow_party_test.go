@@ -46,6 +46,14 @@ func proving(t testing.TB, id string) *party {
 	return p
 }
 
+// anonymous is a wallet that does not name itself.
+func anonymous(t testing.TB) *party {
+	t.Helper()
+	p := proving(t, "")
+	p.public = true
+	return p
+}
+
 func newKey(t testing.TB) *ecdsa.PrivateKey {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -63,7 +71,7 @@ func gateways() []string { return []string{here(), there()} }
 
 // form is a request of the client's that authenticates it.
 func (p *party) form(pairs ...string) url.Values {
-	form := url.Values{"client_id": {p.id}}
+	form := with(url.Values{}, "client_id", p.id)
 	if !p.public {
 		form.Set("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer")
 		form.Set("client_assertion", assertion(p.id, nil))

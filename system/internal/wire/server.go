@@ -41,6 +41,7 @@ type Server struct {
 // calls drain, lets balancers notice, finishes what is in flight and returns
 // nil; all of it takes less than two seconds.
 func Serve(ctx context.Context, log *slog.Logger, drain func(), servers ...Server) error {
+	spareCPU()
 	group, groupCtx := errgroup.WithContext(ctx)
 	running := make([]*http.Server, 0, len(servers))
 	closeAll := func() {
