@@ -149,22 +149,28 @@ func (s *site) command(role string) *exec.Cmd {
 	return command
 }
 
-// init writes the configuration and makes the token.
+// init writes the configuration and makes the token. The security officer's PIN
+// is gone after that, as after a ceremony.
 func (s *site) init(t testing.TB) {
 	t.Helper()
+	officer := filepath.Join(s.dir, "so-pin")
+	write(t, officer, []byte("654321\n"))
 	write(t, s.config, fmt.Appendf(nil, `version: 1
 zone: a
 listen: %s
 tls: {cert_file: %s, key_file: %s, ca_file: %s}
 callers: [identity]
 admins: [%s]
-pkcs11: {module: %s, token_label: identity, pin_file: pin, so_pin_file: pin, rsa_bits: 2048}
+pkcs11: {module: %s, token_label: identity, pin_file: pin, so_pin_file: so-pin, rsa_bits: 2048}
 sharing: {own_file: node.pem, approved_file: %s}
 softhsm: {token_dir: tokens}
 drills: true
 `, s.address, s.files.Cert, s.files.Key, s.files.CA, s.admin, module, s.approved))
 	if err := s.command("init").Run(); err != nil {
 		t.Fatalf("create token: %v", err)
+	}
+	if err := os.Remove(officer); err != nil {
+		t.Fatal(err)
 	}
 }
 

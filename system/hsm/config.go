@@ -31,7 +31,8 @@ type PKCS11 struct {
 	Module             conf.File     `yaml:"module"`
 	TokenLabel         string        `yaml:"token_label"`
 	PIN                conf.File     `yaml:"pin_file"`
-	SecurityOfficerPIN conf.File     `yaml:"so_pin_file"`
+	// SecurityOfficerPIN is read by Init only: it is locked away when the node serves.
+	SecurityOfficerPIN conf.Path     `yaml:"so_pin_file"`
 	Sessions           int           `yaml:"sessions"`
 	OperationTimeout   conf.Duration `yaml:"operation_timeout"`
 	RSABits            int           `yaml:"rsa_bits"`
@@ -89,7 +90,7 @@ func (c *Config) validate() error {
 }
 
 func (c *Config) pool() (pkcs11pool.Config, error) {
-	pin, err := readSecret(c.PKCS11.PIN)
+	pin, err := readSecret(string(c.PKCS11.PIN))
 	if err != nil {
 		return pkcs11pool.Config{}, fmt.Errorf("read user PIN: %w", err)
 	}
@@ -99,8 +100,8 @@ func (c *Config) pool() (pkcs11pool.Config, error) {
 	}, nil
 }
 
-func readSecret(file conf.File) (string, error) {
-	text, err := os.ReadFile(string(file))
+func readSecret(file string) (string, error) {
+	text, err := os.ReadFile(file)
 	if err != nil {
 		return "", err
 	}

@@ -96,7 +96,7 @@ func Init(config *Config, out io.Writer) error {
 	if config.PKCS11.SecurityOfficerPIN == "" {
 		return errors.New(`key "pkcs11.so_pin_file": needed to create a token`)
 	}
-	officer, err := readSecret(config.PKCS11.SecurityOfficerPIN)
+	officer, err := readSecret(string(config.PKCS11.SecurityOfficerPIN))
 	if err != nil {
 		return fmt.Errorf("read security officer PIN: %w", err)
 	}

@@ -110,7 +110,7 @@ func (r *Rig) hsmConfig() (*hsm.Config, error) {
 		Callers: []string{"identity"}, Admins: []string{"identity"},
 		PKCS11: hsm.PKCS11{
 			Module: Module, TokenLabel: "identity", RSABits: 2048, // quicker to make than what operations use
-			PIN: conf.File(r.path("pin")), SecurityOfficerPIN: conf.File(r.path("pin")),
+			PIN: conf.File(r.path("pin")), SecurityOfficerPIN: conf.Path(r.path("pin")),
 		},
 		Sharing: hsm.Sharing{Own: conf.Path(r.path("node.pem")), Approved: conf.Path(r.path("node.pem"))},
 		SoftHSM: hsm.SoftHSM{TokenDir: conf.Path(r.path("tokens"))},

@@ -124,7 +124,7 @@ func (s *System) hsm(t *testing.T) *hsm.Config {
 		Callers: []string{"identity"}, Admins: []string{"identity"},
 		PKCS11: hsm.PKCS11{
 			Module: testrig.Module, TokenLabel: "identity", RSABits: 2048,
-			PIN: conf.File(path("pin")), SecurityOfficerPIN: conf.File(path("pin")),
+			PIN: conf.File(path("pin")), SecurityOfficerPIN: conf.Path(path("pin")),
 		},
 		Sharing: hsm.Sharing{Own: conf.Path(path("node.pem")), Approved: conf.Path(path("node.pem"))},
 		SoftHSM: hsm.SoftHSM{TokenDir: conf.Path(path("tokens"))},
