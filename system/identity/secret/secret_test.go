@@ -3,8 +3,6 @@ package secret
 import (
 	"bytes"
 	"errors"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -132,19 +130,21 @@ func TestSubjectsTellSectorsAndPersonsApart(t *testing.T) {
 }
 
 func TestDeriveRefusesWeakPeppers(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "pepper")
-	for name, content := range map[string]string{"none": "\n", "short": "short", "a short second": string(pepper("a")) + "\nshort\n"} {
-		if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := Load(file); err == nil {
+	good := string(pepper("a"))
+	for name, lines := range map[string][]string{
+		"none": nil, "short": {"short"}, "a short second": {good, "short"}, "two in a line": {good + " " + good},
+		"a short one for subjects": {good, "subjects: short"}, "none for subjects": {good, "subjects:"},
+		"two for subjects": {good, "subjects: " + good, "subjects: " + good}, "nothing that seals": {"subjects: " + good},
+		"a misspelt one for subjects": {good, "subject: " + good},
+	} {
+		_, err := load(t, lines...)
+		if err == nil {
 			t.Errorf("%s was taken", name)
+		} else if strings.Contains(err.Error(), good) {
+			t.Errorf("%s: the error tells the pepper", name)
 		}
 	}
-	if err := os.WriteFile(file, append(append(pepper("a"), '\n'), pepper("b")...), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	keys, err := Load(file)
+	keys, err := load(t, string(pepper("a")), string(pepper("b")))
 	if err != nil || len(keys.peppers) != 2 || !bytes.Equal(keys.peppers[0], pepper("a")) {
 		t.Errorf("two peppers: %v, %v", keys, err)
 	}
