@@ -10,7 +10,6 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 
-	"tocsin/system/identity/token/tokentest"
 	"tocsin/system/identity/vci/issue"
 	"tocsin/system/identity/vci/sdjwt"
 	"tocsin/system/identity/vci/vcitest"
@@ -18,31 +17,9 @@ import (
 
 func TestEncryptedIssuance(t *testing.T) {
 	s := newStand(t)
-	var metadata struct {
-		Encryption struct {
-			Keys jose.JSONWebKeySet `json:"jwks"`
-		} `json:"credential_request_encryption"`
-	}
-	if err := json.Unmarshal(s.get("/.well-known/openid-credential-issuer").Body.Bytes(), &metadata); err != nil {
-		t.Fatal(err)
-	}
+	key := s.encryptionKey()
 	own := jose.JSONWebKey{Key: s.wallet.Private.Public(), Algorithm: "ECDH-ES", KeyID: "own", Use: "enc"}
-	seal := func(body map[string]any) string {
-		key := metadata.Encryption.Keys.Keys[0]
-		encrypter, err := jose.NewEncrypter(jose.A256GCM, jose.Recipient{Algorithm: jose.ECDH_ES, Key: key.Key, KeyID: key.KeyID}, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		object, err := encrypter.Encrypt([]byte(tokentest.JSON(t, body)))
-		if err != nil {
-			t.Fatal(err)
-		}
-		text, err := object.CompactSerialize()
-		if err != nil {
-			t.Fatal(err)
-		}
-		return text
-	}
+	seal := func(body map[string]any) string { return encrypted(t, key, body) }
 	open := func(text string) *issue.Response {
 		object, err := jose.ParseEncryptedCompact(text, []jose.KeyAlgorithm{jose.ECDH_ES}, []jose.ContentEncryption{jose.A128GCM})
 		if err != nil {

@@ -110,11 +110,11 @@ func (p *Provider) configure(config Config) (err error) {
 	return err
 }
 
-// seal derives what is secret. The names are part of the keys: status entries
-// must never move, and requests in flight have to open.
+// seal derives what is secret. The names are part of the keys: requests in
+// flight have to open.
 func (p *Provider) seal(Config) (err error) {
 	secrets := p.parts.Secrets
-	if p.messages, err = message.NewKeys([]byte(secrets.Grant("vci", "request encryption"))); err != nil {
+	if p.messages, err = message.NewKeys(secrets.Secrets("vci/request encryption")...); err != nil {
 		return err
 	}
 	if p.Offers, err = offer.NewSealer(secrets, p.parts.Now); err != nil {
@@ -126,7 +126,8 @@ func (p *Provider) seal(Config) (err error) {
 
 func (p *Provider) publish(config Config) (err error) {
 	p.Lists, err = statuslist.New(statuslist.Config{
-		Entries: statuslist.NewEntries(config.Issuer, []byte(p.parts.Secrets.Grant("vci", "status entries"))),
+		// Whatever is replaced, what credentials in wallets refer to stays where it is.
+		Entries: statuslist.NewEntries(config.Issuer, p.parts.Secrets.Lasting("vci/status entries")),
 		Records: p.parts.Records, Signer: p.key, Folder: config.StatusFolder, Now: p.parts.Now, Log: p.parts.Log,
 	})
 	return err

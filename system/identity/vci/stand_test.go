@@ -18,6 +18,7 @@ import (
 	"tocsin/system/identity/code"
 	"tocsin/system/identity/compact"
 	"tocsin/system/identity/jws"
+	"tocsin/system/identity/secret"
 	"tocsin/system/identity/token"
 	"tocsin/system/identity/token/tokentest"
 	"tocsin/system/identity/vci"
@@ -41,9 +42,10 @@ type stand struct {
 	key     *vcitest.Key
 	records *memory.Store
 	// wallets and their provider, whose attestations are believed.
-	wallet   *vcitest.Wallet
-	attester *vcitest.Wallet
-	handler  http.Handler
+	wallet    *vcitest.Wallet
+	attester  *vcitest.Wallet
+	attesters []byte
+	handler   http.Handler
 }
 
 func newStand(t testing.TB) *stand {
@@ -61,30 +63,37 @@ func newStand(t testing.TB) *stand {
 	if err != nil {
 		t.Fatal(err)
 	}
-	log := slog.New(slog.DiscardHandler)
+	s.attesters = attesters
+	s.serve(s.Secrets)
+	return s
+}
+
+// serve starts the credential issuer, as after a restart with secrets.
+func (s *stand) serve(secrets *secret.Keys) {
+	s.t.Helper()
 	guard := &bearer.Guard{
 		Verifier: s.Keys, Proofs: s.Proofs, Ledger: s.Ledger, Revocations: s.Quorum, Issuer: issuer, Now: s.Now,
 	}
+	var err error
 	s.vci, err = vci.New(vci.Config{
 		Issuer: issuer, Names: map[string]string{"en": "Example", "nb": "Eksempel", "ar": "مثال"},
-		AttestationKeys: attesters, StatusFolder: t.TempDir(),
+		AttestationKeys: s.attesters, StatusFolder: s.t.TempDir(),
 	}, vci.Parts{
-		Secrets: s.Secrets, Guard: guard, Persons: s.Persons, People: s.People, Records: s.records,
-		Signer: s.key, Keys: s.key, Now: s.Now, Log: log,
+		Secrets: secrets, Guard: guard, Persons: s.Persons, People: s.People, Records: s.records,
+		Signer: s.key, Keys: s.key, Now: s.Now, Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
-		t.Fatal(err)
+		s.t.Fatal(err)
 	}
 	s.Endpoint.Grants[offer.PreAuthorizedCode] = s.vci.Grant(s.Issuer, s.Ledger, s.Quorum, 5*time.Minute)
 	mux := http.NewServeMux()
 	if err := s.vci.Register(mux); err != nil {
-		t.Fatal(err)
+		s.t.Fatal(err)
 	}
 	s.handler = mux
-	if err := s.vci.Lists.Renew(t.Context()); err != nil {
-		t.Fatal(err)
+	if err := s.vci.Lists.Renew(s.t.Context()); err != nil {
+		s.t.Fatal(err)
 	}
-	return s
 }
 
 // access is an access token with the key that it is bound to, if it is.
