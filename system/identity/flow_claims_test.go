@@ -128,7 +128,7 @@ func (p *party) userinfo(gateway, access string) map[string]any {
 func TestTheClaimsParameterSaysWhereEachClaimGoes(t *testing.T) {
 	t.Parallel()
 	p, b := newParty(t, clientID), newBrowser(t)
-	a := p.ask("openid", "claims", `{"userinfo":{"email":null,"nickname":null},"id_token":{"given_name":{"essential":true},"auth_time":null}}`)
+	a := p.ask("openid", "prompt", "consent", "claims", `{"userinfo":{"email":null,"nickname":null},"id_token":{"given_name":{"essential":true},"auth_time":null}}`)
 	consent := b.submit(b.get(a.at(here())), map[string]string{"individual_id": personID, "pin": pin})
 	if got := consent.fields["claims"]; !slices.Equal(got, []string{"given_name", "email"}) {
 		t.Fatalf("consent asks for %v: %d %.300s", got, consent.status, consent.body)
@@ -152,7 +152,7 @@ func TestWhatAPersonDidNotTickIsReleasedNowhere(t *testing.T) {
 	p, b := newParty(t, "other"), newBrowser(t)
 	scope := "openid profile email offline_access"
 	wish := `{"id_token":{"email":null,"birthdate":null}}`
-	a := p.ask(scope, "claims", wish)
+	a := p.ask(scope, "claims", wish, "prompt", "consent")
 	consent := b.submit(b.get(a.at(here())), map[string]string{"individual_id": personID, "pin": pin})
 	consent.fields["claims"] = []string{"birthdate", "family_name", "iss", "picture"} // two that are good, and one that is none of ours
 	got := a.redeemed(there(), a.code(b.submit(consent, map[string]string{"decision": "allow"})))

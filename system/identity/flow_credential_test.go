@@ -96,9 +96,12 @@ func TestOneTokenGivesCredentialsOfOtherFormats(t *testing.T) {
 			t.Fatal(err)
 		}
 		security, elements := mdoc(t, document)
-		x, y := key.PublicKey.X.FillBytes(make([]byte, 32)), key.PublicKey.Y.FillBytes(make([]byte, 32))
-		device := security.Device.Key
-		if security.Doctype != "org.example.nationalid.1" || string(device[-2].([]byte)) != string(x) || string(device[-3].([]byte)) != string(y) {
+		point, err := key.PublicKey.Bytes() // SEC 1, 2.3.3: 4, x, y
+		if err != nil {
+			t.Fatal(err)
+		}
+		x, y := security.Device.Key[-2].([]byte), security.Device.Key[-3].([]byte) // RFC 9053, 7.1.1
+		if security.Doctype != "org.example.nationalid.1" || !slices.Equal(slices.Concat([]byte{4}, x, y), point) {
 			t.Errorf("security object %+v", security)
 		}
 		if elements["given_name"] == nil || elements["birth_date"] == nil {

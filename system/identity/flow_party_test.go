@@ -8,7 +8,6 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -18,7 +17,6 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 	"github.com/go-jose/go-jose/v4/jwt"
-	"golang.org/x/oauth2"
 )
 
 // party is a client as it acts: it authenticates unless it is public, and
@@ -219,99 +217,6 @@ func (p *party) own(scope string) string {
 	return got.Access
 }
 
-// ask is an authorization request of a party, with PKCE.
-type ask struct {
-	*party
-	values   url.Values
-	verifier string
-}
-
-// ask makes a request; pairs change its parameters.
-func (p *party) ask(scope string, pairs ...string) *ask {
-	verifier := oauth2.GenerateVerifier()
-	values := url.Values{
-		"client_id": {p.id}, "redirect_uri": {shared.callback}, "response_type": {"code"}, "scope": {scope},
-		"state": {rand.Text()}, "nonce": {rand.Text()},
-		"code_challenge": {oauth2.S256ChallengeFromVerifier(verifier)}, "code_challenge_method": {"S256"},
-	}
-	return &ask{party: p, verifier: verifier, values: with(values, pairs...)}
-}
-
-func (a *ask) at(gateway string) string { return gateway + "/authorize?" + a.values.Encode() }
-
-// push pushes the request and returns what is left to say at /authorize.
-func (a *ask) push(gateway string) *ask {
-	a.t.Helper()
-	form := a.form()
-	for name, values := range a.values {
-		form[name] = values
-	}
-	var pushed struct {
-		URI string `json:"request_uri"`
-	}
-	answer := a.send(gateway, "/par", form)
-	if decode(a.t, answer, &pushed); answer.status != http.StatusCreated {
-		a.t.Fatalf("par: %d %s", answer.status, answer.body)
-	}
-	return &ask{party: a.party, verifier: a.verifier, values: url.Values{
-		"client_id": {a.id}, "request_uri": {pushed.URI}, "state": a.values["state"], "nonce": a.values["nonce"],
-	}}
-}
-
-// callback returns what the client is told, after checking state and iss.
-func (a *ask) callback(seen *document) url.Values {
-	a.t.Helper()
-	target, err := url.Parse(seen.location)
-	if err != nil || seen.status != http.StatusSeeOther || !strings.HasPrefix(seen.location, shared.callback+"?") {
-		a.t.Fatalf("no callback but %d %q: %.400s", seen.status, seen.location, seen.body)
-	}
-	query := target.Query()
-	if query.Get("state") != a.values.Get("state") || query.Get("iss") != shared.issuer {
-		a.t.Fatalf("callback %s", seen.location)
-	}
-	return query
-}
-
-func (a *ask) code(seen *document) string {
-	a.t.Helper()
-	told := a.callback(seen)
-	if told.Get("code") == "" {
-		a.t.Fatalf("no code: %s", seen.location)
-	}
-	return told.Get("code")
-}
-
-func (a *ask) redeem(gateway, code string) *tokens {
-	a.t.Helper()
-	return a.token(gateway, a.grant(code)...)
-}
-
-func (a *ask) grant(code string) []string {
-	return []string{"grant_type", "authorization_code", "code", code, "redirect_uri", shared.callback, "code_verifier", a.verifier}
-}
-
-// redeemed is redeem of a code that has to be good.
-func (a *ask) redeemed(gateway, code string) *tokens {
-	a.t.Helper()
-	got := a.redeem(gateway, code)
-	if got.answer.status != http.StatusOK || got.Access == "" {
-		a.t.Fatalf("redeem: %d %s", got.answer.status, got.answer.body)
-	}
-	return got
-}
-
-// obtain logs individualID in with a browser that nobody has used, and allows
-// all that is asked.
-func (p *party) obtain(scope, individualID string, pairs ...string) *tokens {
-	p.t.Helper()
-	return p.ask(scope, pairs...).obtain(newBrowser(p.t), individualID)
-}
-
-func (a *ask) obtain(b *browser, individualID string) *tokens {
-	a.t.Helper()
-	return a.redeemed(here(), a.code(b.logIn(b.get(a.at(here())), individualID)))
-}
-
 // claims reads a token without verifying it.
 func claims(t testing.TB, token string) map[string]any {
 	t.Helper()
@@ -324,65 +229,6 @@ func claims(t testing.TB, token string) map[string]any {
 		t.Fatal(err)
 	}
 	return read
-}
-
-// active introspects a token in a zone.
-func (p *party) active(gateway, token string) bool {
-	p.t.Helper()
-	var answer struct {
-		Active bool `json:"active"`
-	}
-	got := p.send(gateway, "/introspect", p.form("token", token))
-	if decode(p.t, got, &answer); got.status != http.StatusOK {
-		p.t.Fatalf("introspect: %d %s", got.status, got.body)
-	}
-	return answer.Active
-}
-
-// lives reports what is left of access and refresh tokens in both zones.
-func (p *party) lives(tokens ...string) (alive []string) {
-	p.t.Helper()
-	for _, gateway := range gateways() {
-		for i, token := range tokens {
-			if p.active(gateway, token) {
-				alive = append(alive, fmt.Sprintf("token %d at introspection of %s", i, gateway))
-			}
-			if !strings.Contains(token, ".") {
-				continue
-			}
-			if answer := p.fetch(http.MethodGet, gateway, "/userinfo", token, ""); answer.status != http.StatusUnauthorized {
-				alive = append(alive, fmt.Sprintf("token %d at userinfo of %s (%d)", i, gateway, answer.status))
-			}
-		}
-	}
-	return alive
-}
-
-// mustDie fails the test unless tokens are dead in both zones within a second.
-func (p *party) mustDie(tokens ...string) {
-	p.t.Helper()
-	dead := func() error {
-		if alive := p.lives(tokens...); len(alive) > 0 {
-			return fmt.Errorf("alive: %s", strings.Join(alive, ", "))
-		}
-		return nil
-	}
-	if err := await(p.t.Context(), time.Second, dead); err != nil {
-		p.t.Error(err)
-	}
-}
-
-// mustLive fails the test unless access tokens are good in both zones.
-func (p *party) mustLive(tokens ...string) {
-	p.t.Helper()
-	for _, gateway := range gateways() {
-		for i, token := range tokens {
-			answer := p.fetch(http.MethodGet, gateway, "/userinfo", token, "")
-			if answer.status != http.StatusOK || !p.active(gateway, token) {
-				p.t.Errorf("token %d at %s: userinfo %d %s", i, gateway, answer.status, answer.body)
-			}
-		}
-	}
 }
 
 // honest reports whether an answer is a success, or a 503 that says when to

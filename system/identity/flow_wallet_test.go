@@ -258,8 +258,12 @@ func (e entry) mustBe(t testing.TB, invalid bool) {
 	b := newBrowser(t)
 	published := func() error {
 		for _, gateway := range gateways() {
-			if got, err := e.invalid(t, b, gateway); err != nil || got != invalid {
-				return fmt.Errorf("%s says of entry %d: invalid is %t, %v", gateway, e.Index, got, err)
+			got, err := e.invalid(t, b, gateway)
+			if err != nil {
+				return fmt.Errorf("%s says nothing of entry %d: %w", gateway, e.Index, err)
+			}
+			if got != invalid {
+				return fmt.Errorf("%s says of entry %d: invalid is %t", gateway, e.Index, got)
 			}
 		}
 		return nil

@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/url"
 	"strings"
@@ -173,6 +174,7 @@ func replayedRequest(t *testing.T) replay {
 	a := newAttempt(t, shared.issuer, "profile")
 	p := &prepared{b: newBrowser(t), a: a}
 	a.logIn(t, p.b, "2000000303")
+	caughtUp(t)
 	var pushed struct {
 		RequestURI string `json:"request_uri"`
 	}
@@ -193,6 +195,26 @@ func replayedRequest(t *testing.T) replay {
 		accepted: func(answer *document) bool { return strings.Contains(answer.location, "code=") },
 		refused:  func(answer *document) bool { return strings.Contains(answer.location, "error=invalid_request_uri") },
 		atMost:   1,
+	}
+}
+
+// caughtUp waits until the standby has all that the primary has: while it is
+// behind, people are rightly asked again for what they have just allowed.
+func caughtUp(t *testing.T) {
+	t.Helper()
+	reached, err := shared.rig.Postgres.Query(t.Context(), "postgres", "SELECT pg_current_wal_lsn()")
+	if err != nil {
+		t.Fatal(err)
+	}
+	standbyHas := func() error {
+		has, err := shared.rig.Standby.Query(t.Context(), "postgres", "SELECT pg_last_wal_replay_lsn() >= '"+reached+"'")
+		if err == nil && has != "t" {
+			err = errors.New("the standby is behind")
+		}
+		return err
+	}
+	if err := await(t.Context(), 15*time.Second, standbyHas); err != nil {
+		t.Fatal(err)
 	}
 }
 
