@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"tocsin/system/identity/keyset"
+	"tocsin/system/identity/secret"
 	"tocsin/system/internal/trace"
 )
 
@@ -57,7 +58,11 @@ func RotateKeys(ctx context.Context, config *Config, use keyset.Use, out io.Writ
 	ctx, cancel := context.WithTimeout(ctx, rotateTimeout)
 	defer cancel()
 	log := trace.NewLogger(out, "rotate-keys", config.Zone)
-	opened, err := openStores(ctx, config, log)
+	secrets, err := secret.Load(string(config.Secrets.Pepper))
+	if err != nil {
+		return nil, err
+	}
+	opened, err := openStores(ctx, config, secrets, log)
 	if err != nil {
 		return nil, err
 	}

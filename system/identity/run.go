@@ -34,7 +34,7 @@ func Run(ctx context.Context, config *Config, out io.Writer) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, people.Close()) }()
-	stores, err := openStores(ctx, config, log)
+	stores, err := openStores(ctx, config, secrets, log)
 	if err != nil {
 		return err
 	}

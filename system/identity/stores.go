@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"tocsin/system/hsm/client"
+	"tocsin/system/identity/secret"
 	"tocsin/system/identity/store/etcd"
 	"tocsin/system/identity/store/postgres"
 	"tocsin/system/identity/store/redis"
@@ -26,7 +27,7 @@ type stores struct {
 	hsm         *client.Client
 }
 
-func openStores(ctx context.Context, config *Config, log *slog.Logger) (opened *stores, err error) {
+func openStores(ctx context.Context, config *Config, secrets *secret.Keys, log *slog.Logger) (opened *stores, err error) {
 	s := &stores{}
 	defer func() {
 		if err != nil {
@@ -60,7 +61,7 @@ func openStores(ctx context.Context, config *Config, log *slog.Logger) (opened *
 	s.spent = etcd.NewSpent(s.etcd, config.Etcd.Prefix, time.Now, log)
 	s.revocations = etcd.NewRevocations(s.etcd, config.Etcd.Prefix, time.Now, log)
 	s.ring = etcd.NewRing(s.etcd, config.Etcd.Prefix)
-	s.redis = redis.Open(redisConfig, redisTLS)
+	s.redis = redis.Open(redisConfig, secrets.Lasting("redis"), redisTLS)
 	s.hsm = client.New(config.HSM.Nodes, hsmTLS)
 	return s, nil
 }

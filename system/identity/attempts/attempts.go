@@ -20,7 +20,8 @@ import (
 var ErrLocked = errors.New("too many attempts")
 
 // Key is one thing that is counted; its count starts anew Window after the
-// first attempt.
+// first attempt. The name may follow from an individual id: stores keep it under
+// a keyed hash.
 type Key struct {
 	Name   string
 	Window time.Duration
@@ -148,7 +149,8 @@ func (a *Attempt) Forget(ctx context.Context) error {
 	return a.counter.Forget(ctx, a.keys...)
 }
 
-// digest keeps individual ids out of the counters, and their length bounded.
+// digest bounds the length of individual ids. It hides nothing: they are short
+// enough to be tried out.
 func digest(individualID string) string {
 	hash := sha256.Sum256([]byte(individualID))
 	return base64.RawURLEncoding.EncodeToString(hash[:18])

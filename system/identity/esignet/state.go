@@ -131,8 +131,7 @@ func (k *state) matches(transactionID string) error {
 // attempt counts a try of step for individualID before anything is looked at,
 // so that tries made in parallel count too. forget takes it back.
 func (s *Surface) attempt(ctx context.Context, step string, kept *state, individualID string) (forget func(), err error) {
-	blocked := hashOf([]byte(individualID))
-	switch _, err := s.config.Volatile.Get(ctx, blockedKind, blocked); {
+	switch _, err := s.config.Volatile.Get(ctx, blockedKind, individualID); {
 	case err == nil:
 		return nil, refuse(individualIDBlocked, "there were too many attempts with this id; try again later")
 	case !isUnknown(err):
@@ -144,7 +143,7 @@ func (s *Surface) attempt(ctx context.Context, step string, kept *state, individ
 		return nil, fmt.Errorf("count attempt: %w", err)
 	}
 	if counts[0] > maxAttempts {
-		if err := s.config.Volatile.Put(ctx, blockedKind, blocked, []byte{1}, blockTime); err != nil {
+		if err := s.config.Volatile.Put(ctx, blockedKind, individualID, []byte{1}, blockTime); err != nil {
 			// The transaction is at its end all the same.
 			s.config.Log.WarnContext(ctx, "individual id is not blocked", "error", err)
 		}

@@ -9,7 +9,8 @@ import (
 // login page and a wallet, a transaction of the eSignet surface. It may lose
 // what it acknowledged, so nothing that was promised to anybody belongs here.
 //
-// Kind tells what a value is; id may be long and secret, stores keep its hash.
+// Kind tells what a value is; id may be long, secret, and easy to guess: stores
+// keep it under a keyed hash.
 // All operations may be repeated. ErrNotFound is said only when the store
 // answered; any other error leaves the outcome unknown.
 type Volatile interface {

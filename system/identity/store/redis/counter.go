@@ -22,10 +22,10 @@ for _, key in ipairs(KEYS) do
 end
 return 0`
 
-func counterKeys(keys []attempts.Key) []string {
+func (s *Store) counters(keys []attempts.Key) []string {
 	names := make([]string, len(keys))
 	for i, key := range keys {
-		names[i] = "n:" + key.Name
+		names[i] = s.name("n:", key.Name)
 	}
 	return names
 }
@@ -37,7 +37,7 @@ func (s *Store) Count(ctx context.Context, keys ...attempts.Key) ([]int, error) 
 	defer cancel()
 	counts := make([]*redis.IntCmd, len(keys))
 	_, err := s.client.TxPipelined(ctx, func(pipe redis.Pipeliner) error {
-		for i, name := range counterKeys(keys) {
+		for i, name := range s.counters(keys) {
 			counts[i] = pipe.Incr(ctx, name)
 			// NX: the window begins with the first attempt.
 			pipe.Do(ctx, "PEXPIRE", name, max(keys[i].Window, time.Millisecond).Milliseconds(), "NX")
@@ -58,7 +58,7 @@ func (s *Store) Count(ctx context.Context, keys ...attempts.Key) ([]int, error) 
 func (s *Store) Forget(ctx context.Context, keys ...attempts.Key) error {
 	ctx, cancel := context.WithTimeout(ctx, counterBudget)
 	defer cancel()
-	if err := s.client.Eval(ctx, forget, counterKeys(keys)).Err(); err != nil {
+	if err := s.client.Eval(ctx, forget, s.counters(keys)).Err(); err != nil {
 		return fmt.Errorf("forget attempt: %w", err)
 	}
 	return nil

@@ -3,7 +3,10 @@ package redis
 import (
 	"bufio"
 	"context"
+	"crypto/hmac"
+	"crypto/sha256"
 	"crypto/tls"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"net"
@@ -38,11 +41,14 @@ type Config struct {
 // Store implements store.Volatile and attempts.Counter.
 type Store struct {
 	client *redis.Client
+	key    []byte
 }
 
-// Open returns a store; it connects when it is first used.
-func Open(config Config, tlsConfig *tls.Config) *Store {
-	return &Store{client: redis.NewFailoverClient(&redis.FailoverOptions{
+// Open returns a store; it connects when it is first used. What it keeps is
+// under hashes with key, which all zones share: ids are guessable, individual
+// ids above all, and a dump of Redis must not tell them.
+func Open(config Config, key []byte, tlsConfig *tls.Config) *Store {
+	return &Store{key: key, client: redis.NewFailoverClient(&redis.FailoverOptions{
 		MasterName: config.Master, SentinelAddrs: config.Sentinels,
 		Password: config.Password, SentinelPassword: config.SentinelPassword,
 		Dialer:      dialer(tlsConfig),
@@ -62,6 +68,14 @@ func dialer(config *tls.Config) func(context.Context, string, string) (net.Conn,
 		defer cancel()
 		return (&tls.Dialer{NetDialer: wire.Dialer(), Config: config}).DialContext(ctx, network, address)
 	}
+}
+
+// name is where Redis has what belongs to id.
+func (s *Store) name(prefix, id string) string {
+	hash := hmac.New(sha256.New, s.key)
+	hash.Write([]byte(prefix))
+	hash.Write([]byte(id))
+	return prefix + base64.RawURLEncoding.EncodeToString(hash.Sum(nil))
 }
 
 // Close ends all connections.

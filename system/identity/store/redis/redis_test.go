@@ -45,6 +45,11 @@ func open(t testing.TB) *redis.Store {
 
 func openAt(t testing.TB, server *realtest.Redis) *redis.Store {
 	t.Helper()
+	return openWith(t, server, []byte("the key of all zones"))
+}
+
+func openWith(t testing.TB, server *realtest.Redis, key []byte) *redis.Store {
+	t.Helper()
 	files, err := shared.site.CA.Issue("identity")
 	if err != nil {
 		t.Fatal(err)
@@ -53,7 +58,7 @@ func openAt(t testing.TB, server *realtest.Redis) *redis.Store {
 	if err != nil {
 		t.Fatal(err)
 	}
-	opened := redis.Open(redis.Config{Sentinels: []string{realtest.Address(server.SentinelPort)}, Master: "identity"}, config)
+	opened := redis.Open(redis.Config{Sentinels: []string{realtest.Address(server.SentinelPort)}, Master: "identity"}, key, config)
 	t.Cleanup(func() {
 		if err := opened.Close(); err != nil {
 			t.Error(err)
@@ -70,6 +75,30 @@ func TestContracts(t *testing.T) {
 		local := attempts.NewLocal(time.Now)
 		storetest.Attempts(t, local, local)
 	})
+}
+
+// TestDumpTellsNoIDs guesses as whoever has a dump of Redis and not the key: an
+// individual id has ten digits.
+func TestDumpTellsNoIDs(t *testing.T) {
+	const id = "1234567890"
+	s, guess := open(t), attempts.Key{Name: "guess:id:" + id, Window: time.Minute}
+	if err := s.Put(t.Context(), "blocked", id, []byte{1}, time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Count(t.Context(), guess, guess); err != nil {
+		t.Fatal(err)
+	}
+	guesser := openWith(t, shared.redis, []byte("a guess at the key"))
+	if _, err := guesser.Get(t.Context(), "blocked", id); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("a block is found without the key: %v", err)
+	}
+	if counts, err := guesser.Count(t.Context(), guess); err != nil || counts[0] != 1 {
+		t.Errorf("a count is found without the key: %d, %v", counts, err)
+	}
+	other := open(t)
+	if counts, err := other.Count(t.Context(), guess); err != nil || counts[0] != 3 {
+		t.Errorf("another zone counts %d, %v", counts, err)
+	}
 }
 
 func TestContractsOverBadNetwork(t *testing.T) {

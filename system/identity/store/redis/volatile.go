@@ -2,8 +2,6 @@ package redis
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"time"
@@ -16,11 +14,8 @@ import (
 // maxValue bounds a value: the memory of Redis is shared by all logins.
 const maxValue = 16 << 10
 
-// key hashes the id: who can read the store must not be able to use it.
-func key(kind, id string) string {
-	sum := sha256.Sum256([]byte(id))
-	return "v:" + kind + ":" + base64.RawURLEncoding.EncodeToString(sum[:])
-}
+// value is where the value of kind and id is.
+func (s *Store) value(kind, id string) string { return s.name("v:"+kind+":", id) }
 
 // Put implements store.Volatile.
 func (s *Store) Put(ctx context.Context, kind, id string, value []byte, life time.Duration) error {
@@ -44,7 +39,7 @@ func (s *Store) set(ctx context.Context, kind, id string, value []byte, args red
 	if len(value) > maxValue {
 		return fmt.Errorf("put %s: %d bytes, more than %d", kind, len(value), maxValue)
 	}
-	err := s.client.SetArgs(ctx, key(kind, id), value, args).Err()
+	err := s.client.SetArgs(ctx, s.value(kind, id), value, args).Err()
 	if errors.Is(err, redis.Nil) {
 		err = store.ErrNotFound
 	}
@@ -58,7 +53,7 @@ func (s *Store) set(ctx context.Context, kind, id string, value []byte, args red
 func (s *Store) Get(ctx context.Context, kind, id string) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, operationTimeout)
 	defer cancel()
-	value, err := s.client.Get(ctx, key(kind, id)).Bytes()
+	value, err := s.client.Get(ctx, s.value(kind, id)).Bytes()
 	if errors.Is(err, redis.Nil) {
 		err = store.ErrNotFound
 	}
@@ -72,7 +67,7 @@ func (s *Store) Get(ctx context.Context, kind, id string) ([]byte, error) {
 func (s *Store) Delete(ctx context.Context, kind, id string) error {
 	ctx, cancel := context.WithTimeout(ctx, operationTimeout)
 	defer cancel()
-	if err := s.client.Del(ctx, key(kind, id)).Err(); err != nil {
+	if err := s.client.Del(ctx, s.value(kind, id)).Err(); err != nil {
 		return fmt.Errorf("delete %s: %w", kind, err)
 	}
 	return nil
