@@ -49,7 +49,6 @@ func newAttacker(t *testing.T, listen string) *attacker {
 	if err != nil {
 		t.Fatal(err)
 	}
-
 	transport := &http.Transport{TLSClientConfig: config} // HTTP/1.1, as the gateway speaks to its servers
 	t.Cleanup(transport.CloseIdleConnections)
 	return &attacker{address: "https://" + listen, client: &http.Client{
