@@ -24,7 +24,7 @@ type oauth struct {
 	userinfo *userinfo.Endpoint
 }
 
-func (p *provider) oauth(f *front) (*oauth, error) {
+func (p *provider) oauth() (*oauth, error) {
 	described := discovery.Config{
 		Issuer: p.config.Issuer, Locales: page.Languages(), CredentialScopes: p.credentials.Set.Scopes(),
 		GrantTypes:             []string{token.AuthorizationCodeType, token.RefreshTokenType, token.ClientCredentialsType, offer.PreAuthorizedCode},

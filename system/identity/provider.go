@@ -166,7 +166,7 @@ func (p *provider) handlers() (public, internal http.Handler, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	oauth, err := p.oauth(front)
+	oauth, err := p.oauth()
 	if err != nil {
 		return nil, nil, err
 	}
