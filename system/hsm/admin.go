@@ -19,24 +19,30 @@ import (
 // maxBundle bounds an encoded bundle.
 const maxBundle = 32 << 10
 
-// make answers POST /v1/keys?alg=A: it makes a key and returns it sealed for
-// the other approved nodes.
+// make answers POST /v1/keys?alg=A&use=U: it makes a key and returns it sealed
+// for the other approved nodes. What the use means is the caller's affair; the
+// node attests it.
 func (n *node) make(w http.ResponseWriter, r *http.Request) {
 	algorithm := jose.SignatureAlgorithm(r.URL.Query().Get("alg"))
 	if !slices.Contains(protocol.Algorithms(), algorithm) {
 		refuse(w, http.StatusBadRequest, "alg must be ES256, PS256 or RS256")
 		return
 	}
-	bundle, err := n.bundle(r.Context(), algorithm)
+	use := r.URL.Query().Get("use")
+	if protocol.CheckUse(use) != nil {
+		refuse(w, http.StatusBadRequest, "use must be 1 to 32 lower-case letters and hyphens")
+		return
+	}
+	bundle, err := n.bundle(r.Context(), algorithm, use)
 	if err != nil {
 		n.refuseFor(w, r, err)
 		return
 	}
-	n.log.InfoContext(r.Context(), "made a signing key", "kid", bundle.Public.KeyID, "alg", algorithm, "recipients", len(bundle.Copies))
+	n.log.InfoContext(r.Context(), "made a signing key", "kid", bundle.Public.KeyID, "alg", algorithm, "use", use, "recipients", len(bundle.Copies))
 	n.writeJSON(w, r, http.StatusCreated, bundle)
 }
 
-func (n *node) bundle(ctx context.Context, algorithm jose.SignatureAlgorithm) (*protocol.Bundle, error) {
+func (n *node) bundle(ctx context.Context, algorithm jose.SignatureAlgorithm, use string) (*protocol.Bundle, error) {
 	recipients, err := n.recipients(ctx)
 	if err != nil {
 		return nil, err
@@ -45,7 +51,7 @@ func (n *node) bundle(ctx context.Context, algorithm jose.SignatureAlgorithm) (*
 	if err != nil {
 		return nil, err
 	}
-	bundle := &protocol.Bundle{Wrapped: sealed.Wrapped, Copies: sealed.Copies}
+	bundle := &protocol.Bundle{Use: use, Wrapped: sealed.Wrapped, Copies: sealed.Copies}
 	if bundle.Public, err = protocol.JWK(algorithm, sealed.Public); err != nil {
 		return nil, err
 	}

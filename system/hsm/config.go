@@ -28,9 +28,9 @@ type Config struct {
 
 // PKCS11 says where the keys are.
 type PKCS11 struct {
-	Module             conf.File     `yaml:"module"`
-	TokenLabel         string        `yaml:"token_label"`
-	PIN                conf.File     `yaml:"pin_file"`
+	Module     conf.File `yaml:"module"`
+	TokenLabel string    `yaml:"token_label"`
+	PIN        conf.File `yaml:"pin_file"`
 	// SecurityOfficerPIN is read by Init only: it is locked away when the node serves.
 	SecurityOfficerPIN conf.Path     `yaml:"so_pin_file"`
 	Sessions           int           `yaml:"sessions"`

@@ -63,7 +63,7 @@ func TestNodesShareKeys(t *testing.T) {
 
 	bundles := map[jose.SignatureAlgorithm]*protocol.Bundle{}
 	for _, algorithm := range protocol.Algorithms() {
-		bundle, err := keeper.Make(t.Context(), a.url, algorithm)
+		bundle, err := keeper.Make(t.Context(), a.url, algorithm, "token")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -140,7 +140,7 @@ func TestNodesShareKeys(t *testing.T) {
 }
 
 func refusals(t *testing.T, keeper *client.Client, node, stranger *site, bundles map[jose.SignatureAlgorithm]*protocol.Bundle) {
-	foreign, err := keeper.Make(t.Context(), stranger.url, jose.ES256)
+	foreign, err := keeper.Make(t.Context(), stranger.url, jose.ES256, "token")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -165,6 +165,11 @@ func refusals(t *testing.T, keeper *client.Client, node, stranger *site, bundles
 			made.Public.Algorithm = string(jose.RS256)
 			return &made
 		}},
+		{"a key for another use", func() *protocol.Bundle {
+			made := *good
+			made.Use = "credential"
+			return &made
+		}},
 		{"a key under another name", func() *protocol.Bundle {
 			made := *good
 			made.Public.KeyID = other.Public.KeyID
@@ -186,7 +191,7 @@ func units(t *testing.T, ca *authority, node string) {
 		want                     int
 	}{
 		{"a caller may read keys", "identity", http.MethodGet, "/v1/keys", http.StatusOK},
-		{"a caller may not make keys", "identity", http.MethodPost, "/v1/keys?alg=ES256", http.StatusForbidden},
+		{"a caller may not make keys", "identity", http.MethodPost, "/v1/keys?alg=ES256&use=token", http.StatusForbidden},
 		{"a caller may not give keys", "identity", http.MethodPost, "/v1/take", http.StatusForbidden},
 		{"a caller may not remove keys", "identity", http.MethodDelete, "/v1/keys/" + kid, http.StatusForbidden},
 		{"a caller may not audit", "identity", http.MethodGet, "/v1/audit", http.StatusForbidden},

@@ -49,7 +49,7 @@ func inProcess(t testing.TB, log io.Writer) (ca *authority, s *site, caller *cli
 	s.await(t, caller)
 	keys = map[jose.SignatureAlgorithm]jose.JSONWebKey{}
 	for _, algorithm := range protocol.Algorithms() {
-		bundle, err := keeper.Make(context.Background(), s.url, algorithm)
+		bundle, err := keeper.Make(context.Background(), s.url, algorithm, "token")
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -13,10 +13,11 @@ import (
 	"tocsin/system/internal/wire"
 )
 
-// Make has the node at address make a key and seal it for the others.
-func (c *Client) Make(ctx context.Context, address string, algorithm jose.SignatureAlgorithm) (*protocol.Bundle, error) {
+// Make has the node at address make a key for a use and seal it for the others.
+func (c *Client) Make(ctx context.Context, address string, algorithm jose.SignatureAlgorithm, use string) (*protocol.Bundle, error) {
 	bundle := &protocol.Bundle{}
-	request := wire.Request{Method: http.MethodPost, Path: "/v1/keys?alg=" + url.QueryEscape(string(algorithm))}
+	query := url.Values{"alg": {string(algorithm)}, "use": {use}}
+	request := wire.Request{Method: http.MethodPost, Path: "/v1/keys?" + query.Encode()}
 	if err := ask(ctx, c.changing, address, request, http.StatusCreated, bundle); err != nil {
 		return nil, fmt.Errorf("make key: %w", err)
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/go-jose/go-jose/v4"
 )
@@ -13,10 +14,13 @@ import (
 type Bundle struct {
 	// Public has the kid and the algorithm of the key.
 	Public jose.JSONWebKey `json:"public"`
+	// Use is what the key was made for, in the words of who asked for it: a key
+	// for one use cannot be passed off as one for another.
+	Use string `json:"use"`
 	// Sealed is the SHA-256 digest of Wrapped and Copies.
 	Sealed []byte `json:"sealed"`
 	// Maker is the ID of the attestation key of the node that made the key, and
-	// Signature that key's over Public and Sealed.
+	// Signature that key's over Public, Use and Sealed.
 	Maker     string `json:"maker"`
 	Signature []byte `json:"signature"`
 
@@ -38,10 +42,20 @@ const (
 	maxWrapped = 4 << 10
 	maxCopies  = 16
 	maxCopy    = 512
+	maxUse     = 32
 )
 
 // ErrUntrusted means that a bundle was not made by an approved node.
 var ErrUntrusted = errors.New("key was not made by an approved node")
+
+// CheckUse reports why a text cannot name a use: 1 to 32 lower-case letters and
+// hyphens can.
+func CheckUse(use string) error {
+	if use == "" || len(use) > maxUse || strings.Trim(use, "abcdefghijklmnopqrstuvwxyz-") != "" {
+		return fmt.Errorf("%w: use %.50q", ErrMalformed, use)
+	}
+	return nil
+}
 
 // Seal returns the digest of what travels.
 func (b *Bundle) Seal() []byte {
@@ -64,7 +78,7 @@ func (b *Bundle) Seal() []byte {
 // Attested returns the digest that the maker signs. The kid stands for the
 // public key, being its thumbprint.
 func (b *Bundle) Attested() [sha256.Size]byte {
-	text := "attested key, version 1\n" + b.Public.Algorithm + "\n" + b.Public.KeyID + "\n"
+	text := "attested key, version 2\n" + b.Public.Algorithm + "\n" + b.Use + "\n" + b.Public.KeyID + "\n"
 	return sha256.Sum256(append([]byte(text), b.Sealed...))
 }
 
@@ -89,6 +103,9 @@ func (b *Bundle) CopyFor(recipient string) ([]byte, bool) {
 func (b *Bundle) Check(approved Approved) error {
 	if err := CheckJWK(b.Public); err != nil {
 		return fmt.Errorf("check bundle: %w", err)
+	}
+	if err := CheckUse(b.Use); err != nil {
+		return fmt.Errorf("check bundle of key %s: %w", b.Public.KeyID, err)
 	}
 	if len(b.Wrapped) > maxWrapped || len(b.Copies) > maxCopies || len(b.Sealed) != sha256.Size {
 		return fmt.Errorf("check bundle of key %s: %w: sizes", b.Public.KeyID, ErrMalformed)

@@ -1,8 +1,6 @@
 package keyset
 
 import (
-	"bytes"
-	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -23,7 +21,7 @@ type document struct {
 // entry is one key in one phase of its life: next until Current, then current,
 // retired from Retired on.
 type entry struct {
-	Use    Use              `json:"use"`
+	// Bundle is the key and what was attested of it: also its use.
 	Bundle *protocol.Bundle `json:"bundle"`
 	// Made is when the key was published first.
 	Made    time.Time `json:"made"`
@@ -48,8 +46,10 @@ const (
 
 func (e *entry) kid() string { return e.Bundle.Public.KeyID }
 
+func (e *entry) use() Use { return Use(e.Bundle.Use) }
+
 func (e *entry) slot() slot {
-	return slot{e.Use, jose.SignatureAlgorithm(e.Bundle.Public.Algorithm)}
+	return slot{e.use(), jose.SignatureAlgorithm(e.Bundle.Public.Algorithm)}
 }
 
 func (e *entry) isNext() bool    { return e.Current.IsZero() }
@@ -116,9 +116,13 @@ func decode(text []byte, approved protocol.Approved) (*document, error) {
 		}
 		current[d.Keys[i].slot()] = true
 	}
+	if err := d.checkChains(); err != nil {
+		return nil, fmt.Errorf("read key ring: %w", err)
+	}
 	return d, nil
 }
 
+// check looks at one entry by itself; checkChains at what certifies what.
 func (e *entry) check(approved protocol.Approved) error {
 	if e.Bundle == nil {
 		return errors.New("nothing in it")
@@ -138,22 +142,12 @@ func (e *entry) check(approved protocol.Approved) error {
 	if !known || e.Made.IsZero() {
 		return fmt.Errorf("key %s for %v", e.kid(), e.slot())
 	}
-	if (e.Use == Token) != (len(e.Chain) == 0) {
+	if len(e.Chain) != links(e.use()) {
 		return fmt.Errorf("key %s has a chain of %d", e.kid(), len(e.Chain))
 	}
-	if e.Use == Token {
+	if e.use() == Token {
 		return nil
 	}
-	leaf, err := x509.ParseCertificate(e.Chain[0])
-	if err != nil {
-		return fmt.Errorf("certificate of key %s: %w", e.kid(), err)
-	}
-	public, err := x509.MarshalPKIXPublicKey(e.Bundle.Public.Key)
-	if err != nil {
-		return fmt.Errorf("encode key %s: %w", e.kid(), err)
-	}
-	if !bytes.Equal(public, leaf.RawSubjectPublicKeyInfo) {
-		return fmt.Errorf("certificate of key %s is for another", e.kid())
-	}
-	return nil
+	_, err := e.certificate()
+	return err
 }

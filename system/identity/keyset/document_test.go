@@ -27,12 +27,10 @@ func TestRingThatIsWrongIsRefusedAsAWhole(t *testing.T) {
 		{"a key without its publication", func(d *document) { d.Keys[0].Made = time.Time{} }},
 		{"a key under another name", func(d *document) { d.Keys[0].Bundle.Public.KeyID = d.Keys[1].kid() }},
 		{"a key for an algorithm that is not its own", func(d *document) { d.Keys[1].Bundle.Public.Algorithm = "RS256" }},
-		{"a key for a use that does not exist", func(d *document) { d.Keys[0].Use = "mail" }},
+		{"a key for a use that does not exist", func(d *document) { d.Keys[0].Bundle.Use = "mail" }},
 		{"a key twice", func(d *document) { d.Keys = append(d.Keys, d.Keys[0]) }},
 		{"two current keys", func(d *document) {
-			other := d.Keys[4] // the credential key is a good key for tokens, too
-			other.Use, other.Chain = Token, nil
-			d.Keys[4] = other
+			d.Keys[4].Bundle.Use, d.Keys[4].Chain = string(Token), nil // a good key for tokens, too
 		}},
 		{"a credential key without certificate", func(d *document) { d.Keys[4].Chain = nil }},
 		{"a credential key with the certificate of another", func(d *document) { d.Keys[4].Chain = d.Keys[3].Chain }},
@@ -61,7 +59,7 @@ func TestRingThatIsWrongIsRefusedAsAWhole(t *testing.T) {
 }
 
 func FuzzDecode(f *testing.F) {
-	f.Add([]byte(`{"version":1,"keys":[{"use":"token","bundle":{"public":{"kty":"EC"}},"made":"2026-01-02T03:04:05Z"}]}`))
+	f.Add([]byte(`{"version":1,"keys":[{"bundle":{"public":{"kty":"EC"},"use":"token"},"made":"2026-01-02T03:04:05Z"}]}`))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		d, err := decode(text, nil)
 		if err != nil {

@@ -79,6 +79,8 @@ type cluster struct {
 	held  map[string]map[string]bool // by node and kid
 	keys  map[string]crypto.Signer   // by kid
 	made  int
+	// attest are the keys that attest, by node, of a cluster that does.
+	attest map[string]*ecdsa.PrivateKey
 }
 
 func newCluster(names ...string) *cluster {
@@ -104,7 +106,39 @@ func (c *cluster) Keys(_ context.Context, node string) ([]jose.JSONWebKey, error
 	return keys, nil
 }
 
-func (c *cluster) Make(_ context.Context, node string, algorithm jose.SignatureAlgorithm) (*protocol.Bundle, error) {
+// attested has the nodes attest what they make, and returns who they are.
+func (c *cluster) attested(t testing.TB) protocol.Approved {
+	t.Helper()
+	c.attest = map[string]*ecdsa.PrivateKey{}
+	var approved protocol.Approved
+	for _, name := range c.names {
+		key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.attest[name] = key
+		approved = append(approved, protocol.Node{Attest: &key.PublicKey})
+	}
+	return approved
+}
+
+func (c *cluster) sign(node string, bundle *protocol.Bundle) error {
+	key, attests := c.attest[node]
+	if !attests {
+		return nil
+	}
+	maker, err := protocol.IDOf(key.Public())
+	if err != nil {
+		return err
+	}
+	bundle.Maker, bundle.Sealed = maker.String(), bundle.Seal()
+	digest := bundle.Attested()
+	r, s, err := ecdsa.Sign(rand.Reader, key, digest[:])
+	bundle.Signature = append(padded(r), padded(s)...)
+	return err
+}
+
+func (c *cluster) Make(_ context.Context, node string, algorithm jose.SignatureAlgorithm, use string) (*protocol.Bundle, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.away[node] {
@@ -126,13 +160,13 @@ func (c *cluster) Make(_ context.Context, node string, algorithm jose.SignatureA
 	}
 	c.keys[public.KeyID], c.held[node][public.KeyID] = key, true
 	c.made++
-	bundle := &protocol.Bundle{Public: public, Wrapped: []byte(public.KeyID)}
+	bundle := &protocol.Bundle{Public: public, Use: use, Wrapped: []byte(public.KeyID)}
 	for _, other := range c.names {
 		if other != node {
 			bundle.Copies = append(bundle.Copies, protocol.Copy{Recipient: other, Key: []byte("kek")})
 		}
 	}
-	return bundle, nil
+	return bundle, c.sign(node, bundle)
 }
 
 func (c *cluster) Take(_ context.Context, node string, bundle *protocol.Bundle) error {

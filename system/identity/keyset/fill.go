@@ -119,19 +119,20 @@ type madeKey struct{ node, kid string }
 func (m *making) make(ctx context.Context, s slot) error {
 	problems := []error{fmt.Errorf("make %s key for %ss", s.algorithm, s.use)}
 	for _, node := range m.keeper.nodes.Nodes() {
-		bundle, err := m.keeper.nodes.Make(ctx, node, s.algorithm)
+		bundle, err := m.keeper.nodes.Make(ctx, node, s.algorithm, string(s.use))
 		if err != nil {
 			problems = append(problems, err)
 			continue
 		}
 		m.made = append(m.made, madeKey{node, bundle.Public.KeyID})
-		if len(m.keeper.config.Approved) > 0 {
-			if err := bundle.Check(m.keeper.config.Approved); err != nil {
-				return err
-			}
+		e := entry{Bundle: bundle, Made: m.keeper.config.Now().UTC().Truncate(time.Second)}
+		if e.slot() != s {
+			return fmt.Errorf("node %s made a key for %v instead of %v", node, e.slot(), s)
 		}
-		e := entry{Use: s.use, Bundle: bundle, Made: m.keeper.config.Now().UTC().Truncate(time.Second)}
 		if e.Chain, err = m.certify(ctx, &e); err != nil {
+			return err
+		}
+		if err := e.check(m.keeper.config.Approved); err != nil {
 			return err
 		}
 		if !m.before[s.use] {
@@ -145,7 +146,7 @@ func (m *making) make(ctx context.Context, s slot) error {
 }
 
 func (m *making) certify(ctx context.Context, e *entry) ([][]byte, error) {
-	switch e.Use {
+	switch e.use() {
 	case root:
 		return m.keeper.certifyRoot(ctx, e.Bundle.Public, e.Made)
 	case Credential:

@@ -18,7 +18,7 @@ import (
 type Nodes interface {
 	Nodes() []string
 	Keys(ctx context.Context, node string) ([]jose.JSONWebKey, error)
-	Make(ctx context.Context, node string, algorithm jose.SignatureAlgorithm) (*protocol.Bundle, error)
+	Make(ctx context.Context, node string, algorithm jose.SignatureAlgorithm, use string) (*protocol.Bundle, error)
 	Take(ctx context.Context, node string, bundle *protocol.Bundle) error
 	Remove(ctx context.Context, node, kid string) error
 	Sign(ctx context.Context, order protocol.Order) ([]byte, error)

@@ -39,7 +39,7 @@ func (h holdings) usable(e *entry, config *Config, now time.Time) bool {
 func (d *document) uses() map[Use]bool {
 	uses := map[Use]bool{}
 	for i := range d.Keys {
-		uses[d.Keys[i].Use] = true
+		uses[d.Keys[i].use()] = true
 	}
 	return uses
 }
@@ -78,10 +78,14 @@ func (d *document) advance(config *Config, nodes int, held holdings, now time.Ti
 			changed = true
 		}
 	}
+	named := d.rootsInUse()
 	d.Keys = slices.DeleteFunc(d.Keys, func(e entry) bool {
 		// A process that last saw the ring a moment before may have signed
 		// until the end of its grace.
-		over := !e.Retired.IsZero() && now.Sub(e.Retired) >= config.Grace+config.life(e.Use)
+		over := !e.Retired.IsZero() && now.Sub(e.Retired) >= config.Grace+config.life(e.use())
+		if over && e.use() == root && named[string(e.Chain[0])] {
+			return false // while turning over was held up: without it, what it certified is not believed
+		}
 		if over {
 			gone = append(gone, e.kid())
 		}

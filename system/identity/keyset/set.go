@@ -169,7 +169,7 @@ func (s *Set) take(d *document, revision int64) error {
 }
 
 func (n *snapshot) add(e *entry, sets map[Use]*jose.JSONWebKeySet) error {
-	if e.Use == root {
+	if e.use() == root {
 		n.roots = append(n.roots, e.Chain[0])
 		return nil
 	}
@@ -177,14 +177,14 @@ func (n *snapshot) add(e *entry, sets map[Use]*jose.JSONWebKeySet) error {
 	if err != nil {
 		return err
 	}
-	key := &Key{ID: id, KeyID: e.kid(), Use: e.Use, Algorithm: e.slot().algorithm, Public: e.Bundle.Public.Key}
+	key := &Key{ID: id, KeyID: e.kid(), Use: e.use(), Algorithm: e.slot().algorithm, Public: e.Bundle.Public.Key}
 	n.byID[key.KeyID] = key
 	if e.isCurrent() {
 		n.signing[e.slot()] = key
-		if e.Use == Credential {
+		if e.use() == Credential {
 			n.chain = e.Chain
 		}
 	}
-	sets[e.Use].Keys = append(sets[e.Use].Keys, e.Bundle.Public)
+	sets[e.use()].Keys = append(sets[e.use()].Keys, e.Bundle.Public)
 	return nil
 }
