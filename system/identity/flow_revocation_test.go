@@ -134,6 +134,7 @@ func TestLogoutEndsTheSessionInBothZonesAndItsTokens(t *testing.T) {
 		t.Fatal("two clients of one browser have different sessions")
 	}
 	otherBrowser := p.obtain("openid", "2000000133")
+	offline := p.ask("openid offline_access").obtain(b, "2000000133")
 	cookie := b.sessionCookie()
 	if cookie == nil || p.silent(b, there(), "openid") != "" {
 		t.Fatal("there is no session to end")
@@ -162,6 +163,11 @@ func TestLogoutEndsTheSessionInBothZonesAndItsTokens(t *testing.T) {
 		t.Errorf("refresh: %d %s", again.answer.status, again.answer.body)
 	}
 	p.mustLive(otherBrowser.Access)
+	// Offline access is for when the person is not there.
+	p.mustLive(offline.Access)
+	if again := p.refresh(there(), offline.Refresh); again.Error != "" || again.Refresh == "" {
+		t.Errorf("refresh of offline access: %d %s", again.answer.status, again.answer.body)
+	}
 }
 
 func TestLogoutWithoutAnIDTokenAsksThePerson(t *testing.T) {

@@ -154,7 +154,8 @@ func (c *Cache) Client(ctx context.Context, id string) (*Client, error) {
 	if found && c.now().Sub(known.read) < fresh {
 		return known.client, nil
 	}
-	read, err, _ := c.flights.Do(id, func() (any, error) { return c.store.Client(ctx, id) })
+	// The first caller may leave; others wait for the same answer.
+	read, err, _ := c.flights.Do(id, func() (any, error) { return c.store.Client(context.WithoutCancel(ctx), id) })
 	if errors.Is(err, store.ErrNotFound) {
 		c.forget(id)
 		return nil, err

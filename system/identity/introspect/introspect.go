@@ -147,7 +147,7 @@ func (e *Endpoint) refresh(ctx context.Context, text, client string) (*answer, e
 	if err != nil {
 		return nil, err
 	}
-	if held.ClientID != client || e.Revocations.Revoked(held.Family, held.SessionID) {
+	if held.ClientID != client || e.Revocations.Revoked(held.Family, held.EndsWith()) {
 		return &answer{}, nil
 	}
 	newest, err := e.Families.Current(ctx, held.Family)

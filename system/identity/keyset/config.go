@@ -107,6 +107,11 @@ func (c *Config) check() error {
 // as clients cache, and one more look of the slowest process.
 func (c *Config) ahead() time.Duration { return 2*c.MaxAge + c.Interval }
 
+// soon is how long an urgent key is published before it becomes current, and how
+// old the view of a process may be that is sure to know it: two pauses, and what
+// the look between them may take.
+func (c *Config) soon() time.Duration { return 2*c.Interval + lookLimit }
+
 func (c *Config) period(use Use) time.Duration {
 	switch use {
 	case Token:

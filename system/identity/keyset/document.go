@@ -27,6 +27,8 @@ type entry struct {
 	Made    time.Time `json:"made"`
 	Current time.Time `json:"current,omitzero"`
 	Retired time.Time `json:"retired,omitzero"`
+	// Urgent keys sign as soon as every process publishes them.
+	Urgent bool `json:"urgent,omitempty"`
 	// Chain is the X.509 chain, DER, leaf first, of keys that have one.
 	Chain [][]byte `json:"chain,omitempty"`
 }

@@ -14,17 +14,51 @@ import (
 // waitForOthers is the pause between looks at a claim.
 const waitForOthers = 200 * time.Millisecond
 
-// fill makes the keys that wanted names until it names none. One process makes
+// demand is why keys are made.
+type demand interface {
+	// wanted returns the slots that a ring lacks keys in.
+	wanted(d *document) []slot
+	// settle has what is there already give way to a key that is made for a
+	// slot, or do instead of one: then it reports true.
+	settle(d *document, s slot, now time.Time) (done bool)
+	// urgent keys sign as soon as every process publishes them.
+	urgent() bool
+}
+
+// overdue demands what every ring should have.
+type overdue struct{ config Config }
+
+func (o overdue) wanted(d *document) []slot               { return d.missing(&o.config, o.config.Now()) }
+func (o overdue) settle(*document, slot, time.Time) bool { return false }
+func (o overdue) urgent() bool                            { return false }
+
+// successors demands the next keys of a use.
+type successors struct{ use Use }
+
+func (n successors) wanted(d *document) []slot {
+	var wanted []slot
+	for _, s := range slots() {
+		if next, _ := d.of(s); s.use == n.use && next == nil {
+			wanted = append(wanted, s)
+		}
+	}
+	return wanted
+}
+
+func (n successors) settle(*document, slot, time.Time) bool { return false }
+func (n successors) urgent() bool                           { return false }
+
+// fill makes the keys that are wanted until none is. One process makes
 // them, the others wait for it; when it dies its claim runs out. Were two to
 // make keys all the same, the ring takes those of one.
-func (k *Keeper) fill(ctx context.Context, wanted func(*document) []slot) error {
+func (k *Keeper) fill(ctx context.Context, why demand) error {
 	holder := rand.Text() // claims also keep callers in one process apart
 	for {
 		d, revision, err := k.load(ctx)
 		if err != nil {
 			return err
 		}
-		slots := wanted(d)
+		slots := why.wanted(d)
 		if len(slots) == 0 {
 			return nil
 		}
@@ -40,7 +74,7 @@ func (k *Keeper) fill(ctx context.Context, wanted func(*document) []slot) error 
 		d.Claim = &claim{Holder: holder, Until: now.Add(claimLimit)}
 		err = k.swap(ctx, revision, d)
 		if err == nil {
-			err = k.makeAll(ctx, holder, wanted)
+			err = k.makeAll(ctx, holder, why)
 		}
 		if err != nil && !errors.Is(err, ErrConflict) {
 			return err
@@ -49,7 +83,7 @@ func (k *Keeper) fill(ctx context.Context, wanted func(*document) []slot) error 
 }
 
 // makeAll makes the wanted keys under this process's claim.
-func (k *Keeper) makeAll(ctx context.Context, holder string, wanted func(*document) []slot) error {
+func (k *Keeper) makeAll(ctx context.Context, holder string, why demand) error {
 	ctx, cancel := context.WithTimeout(ctx, makeLimit)
 	defer cancel()
 	d, revision, err := k.load(ctx)
@@ -59,8 +93,11 @@ func (k *Keeper) makeAll(ctx context.Context, holder string, wanted func(*docume
 	if d.Claim == nil || d.Claim.Holder != holder {
 		return ErrConflict
 	}
-	m := &making{keeper: k, document: d, before: d.uses()}
-	for _, s := range wanted(d) {
+	m := &making{keeper: k, document: d, before: d.uses(), why: why}
+	for _, s := range why.wanted(d) {
+		if why.settle(d, s, k.config.Now()) {
+			continue
+		}
 		if err = m.make(ctx, s); err != nil {
 			break
 		}
@@ -70,6 +107,7 @@ func (k *Keeper) makeAll(ctx context.Context, holder string, wanted func(*docume
 		return errors.Join(err, k.unclaim(context.WithoutCancel(ctx), holder))
 	}
 	d.Claim = nil
+	m.stamp()
 	err = k.swap(ctx, revision, d)
 	if errors.Is(err, ErrConflict) {
 		return errors.Join(err, m.forgetLost(ctx))
@@ -110,6 +148,7 @@ type making struct {
 	keeper   *Keeper
 	document *document
 	before   map[Use]bool // the uses that had keys
+	why      demand
 	made     []madeKey
 }
 
@@ -135,14 +174,31 @@ func (m *making) make(ctx context.Context, s slot) error {
 		if err := e.check(m.keeper.config.Approved); err != nil {
 			return err
 		}
-		if !m.before[s.use] {
-			// Nobody can have cached a set with keys of this use, but without this one.
-			e.Current = e.Made
+		e.Urgent = m.why.urgent()
+		if _, current := m.document.of(s); !m.before[s.use] || s.use == root && current == nil {
+			// Nobody can have cached a set with keys of this use, but without
+			// this one; and roots are in no set.
+			e.Current, e.Urgent = e.Made, false
 		}
 		m.document.Keys = append(m.document.Keys, e)
 		return nil
 	}
 	return errors.Join(problems...)
+}
+
+// stamp has the time of publication begin now: making keys may have taken long.
+func (m *making) stamp() {
+	now := m.keeper.config.Now().UTC().Truncate(time.Second)
+	for i := range m.document.Keys {
+		e := &m.document.Keys[i]
+		if !slices.ContainsFunc(m.made, func(made madeKey) bool { return made.kid == e.kid() }) {
+			continue
+		}
+		if e.isCurrent() {
+			e.Current = now
+		}
+		e.Made = now
+	}
 }
 
 func (m *making) certify(ctx context.Context, e *entry) ([][]byte, error) {

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	randv2 "math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
@@ -32,6 +34,10 @@ type Keeper struct {
 	nodes  Nodes
 	set    *Set
 	log    *slog.Logger
+
+	mu sync.Mutex
+	// absent is since when no node has a key that is in use or to be.
+	absent map[string]time.Time
 }
 
 const (
@@ -86,14 +92,19 @@ func (k *Keeper) Step(ctx context.Context) error {
 	}
 	held := k.ask(look)
 	k.give(ctx, d, held)
+	lost := k.lost(d, held)
+	if e := d.emergency(lost); len(e.replaced) > 0 {
+		k.log.ErrorContext(ctx, "no HSM node has a current key any more; replacing it at once", "kids", slices.Sorted(maps.Keys(e.replaced)))
+		return k.fill(ctx, e)
+	}
 	due := len(d.missing(&k.config, k.config.Now())) > 0
 	if due && len(held) == 0 {
 		return errors.New("keys are to be made, and no HSM node answers")
 	}
 	if due {
-		return k.fill(ctx, func(d *document) []slot { return d.missing(&k.config, k.config.Now()) })
+		return k.fill(ctx, overdue{k.config})
 	}
-	gone, changed := d.advance(&k.config, len(k.nodes.Nodes()), held, k.config.Now())
+	gone, changed := d.advance(&k.config, len(k.nodes.Nodes()), held, lost, k.config.Now())
 	if !changed {
 		return nil
 	}
@@ -115,15 +126,7 @@ func (k *Keeper) Step(ctx context.Context) error {
 // returns when they are in the ring. They become current when they have been
 // published long enough.
 func (k *Keeper) Rotate(ctx context.Context, use Use) error {
-	return k.fill(ctx, func(d *document) []slot {
-		var wanted []slot
-		for _, s := range slots() {
-			if next, _ := d.of(s); s.use == use && next == nil {
-				wanted = append(wanted, s)
-			}
-		}
-		return wanted
-	})
+	return k.fill(ctx, successors{use})
 }
 
 // load reads the ring and shows it to the readers of the set.

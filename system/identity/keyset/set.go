@@ -97,15 +97,15 @@ func (s *Set) fresh() (*snapshot, error) {
 }
 
 // Verifying returns the key named kid. That there is none is a verdict (nil, no
-// error) only while the set is sure to have every key in use: keys are
-// published long before they sign.
+// error) only while the set is sure to have every key in use: even urgent keys
+// are published before they sign.
 func (s *Set) Verifying(kid string) (*Key, error) {
 	now := s.current.Load()
 	if now == nil {
 		return nil, ErrIncomplete
 	}
 	key, found := now.byID[kid]
-	if !found && s.age(now) > s.config.ahead() {
+	if !found && s.age(now) > s.config.soon() {
 		return nil, ErrStale
 	}
 	return key, nil

@@ -37,9 +37,13 @@ func (k *Keeper) Upcoming(ctx context.Context, use Use) ([]Upcoming, error) {
 			return nil, fmt.Errorf("%w: no current %s key for %ss", ErrIncomplete, s.algorithm, use)
 		}
 		if next != nil {
+			wait := k.config.ahead()
+			if next.Urgent {
+				wait = k.config.soon()
+			}
 			all = append(all, Upcoming{
 				KeyID: next.kid(), Algorithm: s.algorithm, Replaces: current.kid(),
-				Published: next.Made, Signs: next.Made.Add(k.config.ahead()),
+				Published: next.Made, Signs: next.Made.Add(wait),
 			})
 		}
 	}

@@ -91,7 +91,7 @@ func (i *Issuer) access(ctx context.Context, r *Request, a *Authorization, subje
 		Issuer: i.URL, Audience: i.URL, Subject: subject, ClientID: r.Client.ID,
 		IssuedAt: now.Unix(), Expires: now.Add(i.AccessLife).Unix(), ID: rand.Text(),
 		Scope: strings.Join(a.Scopes, " "), ACR: a.ACR, AMR: a.AMR,
-		SessionID: a.SessionID, Family: a.Family, GrantID: a.GrantID, Allowed: a.Allowed,
+		SessionID: endsWith(a.SessionID, a.Scopes), Family: a.Family, GrantID: a.GrantID, Allowed: a.Allowed,
 		AuthorizationDetails: a.Details,
 	}
 	if !a.AuthTime.IsZero() {

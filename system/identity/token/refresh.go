@@ -2,6 +2,7 @@ package token
 
 import (
 	"errors"
+	"slices"
 	"time"
 
 	"tocsin/system/identity/secret"
@@ -32,6 +33,17 @@ type Refresh struct {
 	Configurations []string `json:"cnf,omitempty"`
 	// Expires is when the family ends, in seconds.
 	Expires int64 `json:"exp"`
+}
+
+// EndsWith returns the session whose end ends the token: none for offline
+// access, which is access while the person is not there (OpenID Connect Core, 11).
+func (r *Refresh) EndsWith() string { return endsWith(r.SessionID, r.Scopes) }
+
+func endsWith(session string, scopes []string) string {
+	if slices.Contains(scopes, "offline_access") {
+		return ""
+	}
+	return session
 }
 
 // RefreshSealer makes refresh tokens and opens them.

@@ -68,7 +68,7 @@ func (g *RefreshToken) match(used *Refresh, r *Request) error {
 		return oautherr.New(oautherr.InvalidGrant, "the refresh token was issued to another client")
 	case used.Thumbprint != "" && used.Thumbprint != r.thumbprint(): // RFC 9449, 5
 		return oautherr.New(oautherr.InvalidGrant, "the refresh token is bound to another DPoP key")
-	case g.Revocations.Revoked(used.Family, used.SessionID):
+	case g.Revocations.Revoked(used.Family, used.EndsWith()):
 		return oautherr.New(oautherr.InvalidGrant, "the refresh token was revoked")
 	}
 	return matchResource(r.Form, "", g.Issuer.URL)

@@ -160,17 +160,26 @@ func (p *Publisher) Run(ctx context.Context) {
 	ticker := time.NewTicker(p.Poll)
 	defer ticker.Stop()
 	for {
+		var soon <-chan time.Time
 		if err := p.Renew(ctx); err != nil && ctx.Err() == nil {
 			p.Log.WarnContext(ctx, "status lists not renewed; those published stay", "error", err)
+			if len(p.served.Load().documents) == 0 { // nothing is published at all
+				soon = time.After(retryFirst)
+			}
 		}
 		select {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
+		case <-soon:
 		case <-p.wake:
 		}
 	}
 }
+
+// retryFirst is the pause until the first lists are tried again: a provider
+// that starts waits for its keys, and verifiers for it.
+const retryFirst = 500 * time.Millisecond
 
 // renewLimit bounds one renewal.
 const renewLimit = 30 * time.Second
