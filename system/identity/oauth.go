@@ -12,7 +12,7 @@ import (
 	"tocsin/system/identity/token"
 	"tocsin/system/identity/userinfo"
 	"tocsin/system/identity/vci/offer"
-	"tocsin/system/ui/page"
+	"tocsin/system/page"
 )
 
 // oauth is the endpoints that clients talk to.

@@ -26,7 +26,7 @@ import (
 	"tocsin/system/identity/transaction"
 	"tocsin/system/identity/vci"
 	"tocsin/system/internal/ops"
-	"tocsin/system/ui/page"
+	"tocsin/system/page"
 )
 
 // provider is what the endpoints are made of.

@@ -26,7 +26,7 @@ import (
 
 	"tocsin/system/identity/session"
 	"tocsin/system/identity/transaction"
-	"tocsin/system/ui/page"
+	"tocsin/system/page"
 )
 
 // These tests look at the pages in a real Chromium, with axe-core as the judge

@@ -3,7 +3,7 @@ package ui
 import (
 	"net/http"
 
-	"tocsin/system/ui/page"
+	"tocsin/system/page"
 )
 
 func (p *pages) showConsent(w http.ResponseWriter, r *http.Request) {

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"tocsin/system/internal/trace"
-	"tocsin/system/ui/page"
+	"tocsin/system/page"
 )
 
 // problemIs reports whether err is the verdict name of the provider.

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"tocsin/system/ui/page"
+	"tocsin/system/page"
 )
 
 // maxLocales bounds the languages that are looked at in one request.

@@ -5,7 +5,7 @@ import (
 	"net/http"
 	"slices"
 
-	"tocsin/system/ui/page"
+	"tocsin/system/page"
 )
 
 // base is the path below which all pages are.

@@ -5,7 +5,7 @@ import (
 	"net/url"
 
 	"tocsin/system/identity/session"
-	"tocsin/system/ui/page"
+	"tocsin/system/page"
 )
 
 // signedOut is the address of the page that says so.

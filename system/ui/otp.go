@@ -3,7 +3,7 @@ package ui
 import (
 	"net/http"
 
-	"tocsin/system/ui/page"
+	"tocsin/system/page"
 )
 
 // maxMasked bounds a masked address that comes back with a form.

@@ -3,7 +3,7 @@ package ui
 import (
 	"net/http"
 
-	"tocsin/system/ui/page"
+	"tocsin/system/page"
 )
 
 // The simulated wallet stands where an app on somebody's phone would be. It is

@@ -11,7 +11,7 @@ import (
 	"tocsin/system/internal/ops"
 	"tocsin/system/internal/trace"
 	"tocsin/system/internal/wire"
-	"tocsin/system/ui/page"
+	"tocsin/system/page"
 )
 
 // Run serves the component that config describes until ctx ends. It

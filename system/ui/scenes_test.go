@@ -5,7 +5,7 @@ package ui
 import (
 	"strings"
 
-	"tocsin/system/ui/page"
+	"tocsin/system/page"
 )
 
 // scene is one page in one state.

@@ -17,7 +17,7 @@ import (
 	"golang.org/x/net/html"
 
 	"tocsin/system/identity/transaction"
-	"tocsin/system/ui/page"
+	"tocsin/system/page"
 )
 
 const (

@@ -12,7 +12,7 @@ import (
 
 	"tocsin/system/identity/session"
 	"tocsin/system/identity/transaction"
-	"tocsin/system/ui/page"
+	"tocsin/system/page"
 )
 
 const (

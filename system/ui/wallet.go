@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"tocsin/system/identity/transaction"
-	"tocsin/system/ui/page"
+	"tocsin/system/page"
 )
 
 // linkCookie and the id of a transaction name the cookie that remembers which

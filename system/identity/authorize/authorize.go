@@ -15,7 +15,7 @@ import (
 	"tocsin/system/identity/session"
 	"tocsin/system/identity/transaction"
 	"tocsin/system/internal/trace"
-	"tocsin/system/ui/page"
+	"tocsin/system/page"
 )
 
 // BrowserCookie holds what the forms of the pages are keyed with. It stays for

@@ -15,7 +15,7 @@ import (
 	"tocsin/system/identity/policy"
 	"tocsin/system/identity/session"
 	"tocsin/system/identity/transaction"
-	"tocsin/system/ui/page"
+	"tocsin/system/page"
 )
 
 // site is the authorization endpoint of a provider in memory.

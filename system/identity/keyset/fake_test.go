@@ -208,6 +208,20 @@ func (c *cluster) set(node string, away bool) {
 	c.away[node] = away
 }
 
+// lose takes keys, or all of them, out of all tokens.
+func (c *cluster) lose(kids ...string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, held := range c.held {
+		for kid := range held {
+			if len(kids) == 0 || slices.Contains(kids, kid) {
+				delete(held, kid)
+				delete(c.keys, kid)
+			}
+		}
+	}
+}
+
 // holding counts the keys of a node.
 func (c *cluster) holding(node string) int {
 	c.mu.Lock()
@@ -253,6 +267,13 @@ func keeperOf(t testing.TB, config Config, ring Ring, nodes Nodes) (*Keeper, *Se
 	}
 	return NewKeeper(set, ring, nodes, slog.New(slog.DiscardHandler)), set
 }
+
+// want is a demand for more of what there is.
+type want func(*document) []slot
+
+func (w want) wanted(d *document) []slot              { return w(d) }
+func (w want) settle(*document, slot, time.Time) bool { return false }
+func (w want) urgent() bool                           { return false }
 
 func step(t testing.TB, k *Keeper) {
 	t.Helper()

@@ -28,9 +28,9 @@ type demand interface {
 // overdue demands what every ring should have.
 type overdue struct{ config Config }
 
-func (o overdue) wanted(d *document) []slot               { return d.missing(&o.config, o.config.Now()) }
+func (o overdue) wanted(d *document) []slot              { return d.missing(&o.config, o.config.Now()) }
 func (o overdue) settle(*document, slot, time.Time) bool { return false }
-func (o overdue) urgent() bool                            { return false }
+func (o overdue) urgent() bool                           { return false }
 
 // successors demands the next keys of a use.
 type successors struct{ use Use }

@@ -258,10 +258,10 @@ func TestWhatFailsWhileKeysAreMade(t *testing.T) {
 		if err := keeper.swap(t.Context(), revision, d); err != nil {
 			t.Fatal(err)
 		}
-		wanted := func(*document) []slot {
+		wanted := want(func(*document) []slot {
 			ring.set(func(m *memory) { m.revision++ }) // somebody else is quicker
 			return []slot{{Token, jose.ES256}}
-		}
+		})
 		if err := keeper.makeAll(t.Context(), "me", wanted); !errors.Is(err, ErrConflict) {
 			t.Fatalf("got %v", err)
 		}
@@ -287,7 +287,7 @@ func TestWhatFailsWhileKeysAreMade(t *testing.T) {
 		ring, nodes := &memory{}, newCluster("a")
 		keeper, set := keeperOf(t, configFor(clock), ring, nodes)
 		step(t, keeper)
-		wanted := func(d *document) []slot {
+		wanted := want(func(d *document) []slot {
 			if next, _ := d.of(slot{Token, jose.ES256}); next != nil {
 				return nil
 			}
@@ -295,7 +295,7 @@ func TestWhatFailsWhileKeysAreMade(t *testing.T) {
 				ring.set(func(m *memory) { m.lost = true })
 			}
 			return []slot{{Token, jose.ES256}}
-		}
+		})
 		if err := keeper.fill(t.Context(), wanted); !errors.Is(err, errAway) {
 			t.Fatalf("got %v", err)
 		}

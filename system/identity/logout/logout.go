@@ -19,7 +19,7 @@ import (
 	"tocsin/system/identity/session"
 	"tocsin/system/identity/session/hint"
 	"tocsin/system/internal/trace"
-	"tocsin/system/ui/page"
+	"tocsin/system/page"
 )
 
 // askFor is how long the question to the person can be answered.

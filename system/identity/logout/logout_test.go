@@ -20,7 +20,7 @@ import (
 	"tocsin/system/identity/policy"
 	"tocsin/system/identity/session"
 	"tocsin/system/internal/trace"
-	"tocsin/system/ui/page"
+	"tocsin/system/page"
 )
 
 const bye = "https://tax.example.org/bye"
