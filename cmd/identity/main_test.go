@@ -21,8 +21,9 @@ func TestRotateKeysSaysWhatIsWrong(t *testing.T) {
 		{"no configuration", nil, `required flag(s) "config" not set`},
 		{"a file that is not there", []string{"--config", file + ".bak"}, "no such file"},
 		{"a key that is not known", []string{"--config", file}, "zoen"},
+		{"the same at once", []string{"--config", file, "--now"}, "zoen"},
 		{"a use that there is not", []string{"--config", file, "--use", "root"}, "must be token or credential"},
-		{"a flag that there is not", []string{"--config", file, "--now"}, "unknown flag"},
+		{"a flag that there is not", []string{"--config", file, "--at-once"}, "unknown flag"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			var stdout, stderr bytes.Buffer

@@ -130,4 +130,18 @@ func TestKeyRingOverNodes(t *testing.T) {
 		t.Error("the next key did not become current")
 	}
 	signs()
+
+	if err := keeper.RotateNow(t.Context(), keyset.Token); err != nil {
+		t.Fatal(err)
+	}
+	ahead += time.Minute
+	step()
+	urgent, err := set.Signing(keyset.Token, jose.PS256)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if urgent.KeyID == after.KeyID {
+		t.Error("the urgent key did not become current")
+	}
+	signs()
 }

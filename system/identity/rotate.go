@@ -20,8 +20,11 @@ const rotateTimeout = 3 * time.Minute
 type Rotation struct {
 	Use keyset.Use `json:"use"`
 	// Within is how long it takes until every zone publishes a key, in seconds.
-	Within float64   `json:"published_within_seconds"`
-	Keys   []NextKey `json:"keys"`
+	Within float64 `json:"published_within_seconds"`
+	// Refused is how long, from then on, clients that cached the keys may refuse
+	// what the new ones sign, in seconds; 0 unless they sign at once.
+	Refused float64   `json:"refused_for_seconds,omitempty"`
+	Keys    []NextKey `json:"keys"`
 }
 
 // NextKey is a key that is made and published, and does not sign yet.
@@ -48,13 +51,21 @@ func (r *Rotation) Text(out io.Writer) error {
 			return fmt.Errorf("write rotation: %w", err)
 		}
 	}
+	if r.Refused == 0 {
+		return nil
+	}
+	if _, err := fmt.Fprintf(out, "clients that cached the keys refuse what these sign for up to %.0f s\n", r.Refused); err != nil {
+		return fmt.Errorf("write rotation: %w", err)
+	}
 	return nil
 }
 
 // RotateKeys makes the next keys of use (keyset.Token or keyset.Credential) now,
 // unless they are on their way, and returns what comes of it. Doing it again is
-// safe. It logs JSON lines to out.
-func RotateKeys(ctx context.Context, config *Config, use keyset.Use, out io.Writer) (rotation *Rotation, err error) {
+// safe. With now they sign as soon as every zone publishes them, for when the
+// current keys are lost or must sign no more; once they do, doing it again makes
+// others. It logs JSON lines to out.
+func RotateKeys(ctx context.Context, config *Config, use keyset.Use, now bool, out io.Writer) (rotation *Rotation, err error) {
 	ctx, cancel := context.WithTimeout(ctx, rotateTimeout)
 	defer cancel()
 	log := trace.NewLogger(out, "rotate-keys", config.Zone)
@@ -78,14 +89,22 @@ func RotateKeys(ctx context.Context, config *Config, use keyset.Use, out io.Writ
 	if err != nil {
 		return nil, fmt.Errorf("rotate %s keys: %w", use, err)
 	}
-	if err := keeper.Rotate(ctx, use); err != nil {
+	rotate := keeper.Rotate
+	if now {
+		rotate = keeper.RotateNow
+	}
+	if err := rotate(ctx, use); err != nil {
 		return nil, fmt.Errorf("rotate %s keys: %w", use, err)
 	}
 	after, err := keeper.Upcoming(ctx, use)
 	if err != nil {
 		return nil, fmt.Errorf("rotate %s keys: %w", use, err)
 	}
-	return rotationOf(use, set.Interval(), before, after), nil
+	rotation = rotationOf(use, set.Interval(), before, after)
+	if now {
+		rotation.Refused = set.MaxAge().Seconds()
+	}
+	return rotation, nil
 }
 
 func rotationOf(use keyset.Use, within time.Duration, before, after []keyset.Upcoming) *Rotation {

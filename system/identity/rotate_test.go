@@ -49,7 +49,7 @@ func TestRotateKeys(t *testing.T) {
 			b := newBrowser(t)
 			before := publishedAt(t, b, shared.issuer+test.path)
 			started := time.Now()
-			rotation, err := identity.RotateKeys(t.Context(), shared.zones[0].provider, test.use, logs())
+			rotation, err := identity.RotateKeys(t.Context(), shared.zones[0].provider, test.use, false, logs())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -65,7 +65,7 @@ func TestRotateKeys(t *testing.T) {
 				}
 			}
 			awaitPublished(t, b, test.path, len(before), rotation)
-			again, err := identity.RotateKeys(t.Context(), shared.zones[1].provider, test.use, logs())
+			again, err := identity.RotateKeys(t.Context(), shared.zones[1].provider, test.use, false, logs())
 			if err != nil || len(again.Keys) != test.kept {
 				t.Fatalf("again: %+v, %v", again, err)
 			}
@@ -153,5 +153,13 @@ token RS256: key n2 was on its way already, published 2026-11-21T22:00:00Z; sign
 `
 	if text.String() != want {
 		t.Errorf("got %s", text.String())
+	}
+	text.Reset()
+	rotation.Refused = 300
+	if err := rotation.Text(&text); err != nil {
+		t.Fatal(err)
+	}
+	if want += "clients that cached the keys refuse what these sign for up to 300 s\n"; text.String() != want {
+		t.Errorf("at once: got %s", text.String())
 	}
 }

@@ -172,7 +172,8 @@ func (c *cluster) Make(_ context.Context, node string, algorithm jose.SignatureA
 func (c *cluster) Take(_ context.Context, node string, bundle *protocol.Bundle) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if _, sealed := bundle.CopyFor(node); c.away[node] || !sealed {
+	_, sealed := bundle.CopyFor(node)
+	if c.away[node] || !sealed || c.keys[bundle.Public.KeyID] == nil { // sealed for a token that is lost
 		return errAway
 	}
 	c.held[node][bundle.Public.KeyID] = true

@@ -93,8 +93,8 @@ func (k *Keeper) Step(ctx context.Context) error {
 	held := k.ask(look)
 	k.give(ctx, d, held)
 	lost := k.lost(d, held)
-	if e := d.emergency(lost); len(e.replaced) > 0 {
-		k.log.ErrorContext(ctx, "no HSM node has a current key any more; replacing it at once", "kids", slices.Sorted(maps.Keys(e.replaced)))
+	if e := d.emergency(lost); len(e.wanted(d)) > 0 {
+		k.log.ErrorContext(ctx, "no HSM node has a current key any more; it is replaced", "kids", slices.Sorted(maps.Keys(e.replaced)))
 		return k.fill(ctx, e)
 	}
 	due := len(d.missing(&k.config, k.config.Now())) > 0
