@@ -3,6 +3,7 @@ package identity_test
 import (
 	"encoding/json"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -51,6 +52,38 @@ func TestReadyNamesItsDependencies(t *testing.T) {
 	}
 	if len(report.Dependencies) != 5 {
 		t.Errorf("%d dependencies", len(report.Dependencies))
+	}
+}
+
+// TestViewsAreRecent reads how old what the provider knows is.
+func TestViewsAreRecent(t *testing.T) {
+	text, status, err := shared.opsBody(t.Context(), shared.zones[0].provider.Ops.Listen, "/metrics")
+	if err != nil || status != http.StatusOK {
+		t.Fatalf("metrics: %d %v", status, err)
+	}
+	values := map[string]float64{}
+	for line := range strings.Lines(text) {
+		name, value, _ := strings.Cut(strings.TrimSpace(line), " ")
+		if number, err := strconv.ParseFloat(value, 64); err == nil {
+			values[name] = number
+		}
+	}
+	const day = 24 * 60 * 60
+	for name, most := range map[string]float64{
+		"identity_revocations_staleness_seconds":                                  10,
+		"identity_revocations":                                                    1000, // from other tests
+		"identity_key_ring_age_seconds":                                           60,
+		`identity_signing_key_expires_seconds{alg="ES256",use="token"}`:           30 * day,
+		`identity_signing_key_expires_seconds{alg="PS256",use="token"}`:           30 * day,
+		`identity_signing_key_expires_seconds{alg="RS256",use="token"}`:           30 * day,
+		`identity_signing_key_expires_seconds{alg="ES256",use="credential"}`:      90 * day,
+		`identity_signing_key_expires_seconds{alg="ES256",use="credential-root"}`: 10 * 365 * day,
+		"identity_authenticator_restarts_total":                                   100,
+		"identity_status_lists_age_seconds":                                       240,
+	} {
+		if value, found := values[name]; !found || value < 0 || value > most {
+			t.Errorf("%s is %v, found %v", name, value, found)
+		}
 	}
 }
 

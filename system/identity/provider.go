@@ -2,6 +2,7 @@ package identity
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"time"
@@ -82,6 +83,9 @@ func newProvider(config *Config, secrets *secret.Keys, stores *stores, people *h
 		Credentials: p.credentials.Set, Judge: p.judge, Issuer: config.Issuer,
 		Life: config.Lifetimes.Transaction.Std(), CodeLife: config.Lifetimes.Code.Std(), SessionLife: config.Lifetimes.Session.Std(),
 		Now: time.Now, Log: log,
+	}
+	if err := registry.Register(newViews(p)); err != nil {
+		return nil, fmt.Errorf("register metrics: %w", err)
 	}
 	return p, nil
 }

@@ -33,6 +33,7 @@ type Key struct {
 // asks the network.
 type Set struct {
 	config  Config
+	started time.Time
 	current atomic.Pointer[snapshot]
 }
 
@@ -45,6 +46,7 @@ type snapshot struct {
 	signing   map[slot]*Key
 	chain     [][]byte
 	roots     [][]byte
+	terms     []Term
 }
 
 // NewSet returns a set that knows nothing yet; a Keeper fills it.
@@ -52,7 +54,7 @@ func NewSet(config Config) (*Set, error) {
 	if err := config.check(); err != nil {
 		return nil, err
 	}
-	return &Set{config: config}, nil
+	return &Set{config: config, started: config.Now()}, nil
 }
 
 // Document returns the JWK set of tokens, or ErrIncomplete.
@@ -152,6 +154,9 @@ func (s *Set) take(d *document, revision int64) error {
 	for i := range d.Keys {
 		if err := next.add(&d.Keys[i], sets); err != nil {
 			return err
+		}
+		if e := &d.Keys[i]; e.isCurrent() {
+			next.terms = append(next.terms, Term{e.use(), e.slot().algorithm, e.Current.Add(s.config.period(e.use()))})
 		}
 	}
 	if _, current := d.of(slot{Token, jose.ES256}); current == nil {
