@@ -21,8 +21,11 @@ BUILD   := go build -buildvcs=false
 # The race detector doubles a test's time. These packages share memory between
 # goroutines; the rest are values and functions over them.
 RACE    := $(addsuffix /...,./chaos ./probes/monitor ./probes/schedule ./scenarios/engine ./scenarios/ledger \
-           ./system/hsm ./system/identity/clients ./system/identity/keyset ./system/identity/store \
-           ./system/lab/fault ./visual/capture)
+           ./system/hsm/client ./system/hsm/pkcs11pool ./system/identity/attempts ./system/identity/clients \
+           ./system/identity/keyset ./system/identity/store/hedge ./system/lab/fault ./visual/capture)
+# Some of its checks wait half a minute for a code to grow old; they run in full
+# with the other interoperability tests.
+WAITING := ./system/interop/conformance
 FUZZTIME ?= 20s
 
 .PHONY: help
@@ -67,7 +70,8 @@ test: deps build bin/k6 test-unit test-e2e ## Run every test, the lab included
 .PHONY: test-unit
 test-unit: ## Run the tests of every package
 	go test -race $(RACE)
-	go test $$(go list ./... | grep -vxFf <(go list $(RACE)))
+	go test $$(go list ./... | grep -vxFf <(go list $(RACE) $(WAITING)))
+	go test -short $(WAITING)
 
 .PHONY: test-e2e
 test-e2e: build bin/k6 ## Run the whole story against a real lab
