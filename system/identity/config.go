@@ -24,6 +24,7 @@ type Config struct {
 	Internal      Listener      `yaml:"internal"`
 	Ops           Listener      `yaml:"ops"`
 	UIPath        string        `yaml:"ui_path"`
+	Texts         conf.Path     `yaml:"texts_file"`
 	Authenticator Authenticator `yaml:"authenticator"`
 	Postgres      Postgres      `yaml:"postgres"`
 	Etcd          Etcd          `yaml:"etcd"`

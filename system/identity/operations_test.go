@@ -2,7 +2,9 @@ package identity_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
+	"os"
 	"strconv"
 	"strings"
 	"testing"
@@ -84,6 +86,33 @@ func TestViewsAreRecent(t *testing.T) {
 		if value, found := values[name]; !found || value < 0 || value > most {
 			t.Errorf("%s is %v, found %v", name, value, found)
 		}
+	}
+}
+
+// TestWordsOfErrorPagesCanBeReplaced changes them while pages are served.
+func TestWordsOfErrorPagesCanBeReplaced(t *testing.T) {
+	z, b := shared.zones[0], newBrowser(t)
+	file := string(z.provider.Texts)
+	shows := func(words string) error {
+		if page := b.get(z.gateway + "/authorize"); page.status != http.StatusBadRequest || !strings.Contains(page.body, words) {
+			return fmt.Errorf("%d without %q: %s", page.status, words, page.body)
+		}
+		return nil
+	}
+	if err := shows("National Identity"); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, []byte("site.name: Republic of Utopia\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := await(t.Context(), 5*time.Second, func() error { return shows("Republic of Utopia") }); err != nil {
+		t.Error(err)
+	}
+	if err := os.Remove(file); err != nil {
+		t.Fatal(err)
+	}
+	if err := await(t.Context(), 5*time.Second, func() error { return shows("National Identity") }); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -91,7 +91,7 @@ func newProvider(config *Config, secrets *secret.Keys, stores *stores, people *h
 }
 
 func (p *provider) makePages() error {
-	texts, err := page.NewTexts("", p.log)
+	texts, err := page.NewTexts(string(p.config.Texts), p.log)
 	if err != nil {
 		return err
 	}

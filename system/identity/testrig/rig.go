@@ -215,6 +215,7 @@ func (r *Rig) Config(zone, issuer string) (*identity.Config, error) {
 	config.HSM.Nodes = []string{"https://" + realtest.Address(r.HSMPort)}
 	config.HSM.Approved = conf.File(r.path("node.pem"))
 	config.Secrets.Pepper = conf.File(r.path("pepper"))
+	config.Texts = conf.Path(r.path("texts-" + zone + ".yaml")) // not there, unless a test writes it
 	config.Credentials.StatusLists = conf.Path(r.path("status-" + zone))
 	for into, callers := range map[*identity.Listener][]string{
 		&config.Public: {"gateway"}, &config.Internal: {"ui"}, &config.Ops: nil,

@@ -144,7 +144,9 @@ func (r *Region) writeRoutes(ctx context.Context, routes []byte) error {
 func (r *Region) wordFiles() []string {
 	var files []string
 	for _, zone := range topology.Zones() {
-		files = append(files, filepath.Join(r.site.Dir(topology.Pod{Zone: zone, Component: topology.UI}), "texts.yaml"))
+		for _, component := range []topology.Component{topology.UI, topology.Identity} {
+			files = append(files, filepath.Join(r.site.Dir(topology.Pod{Zone: zone, Component: component}), "texts.yaml"))
+		}
 	}
 	return files
 }
