@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"io"
 	"net/http"
 	"net/url"
 	"slices"
@@ -225,6 +226,10 @@ func TestLanguage(t *testing.T) {
 // silent takes requests and never answers, like a zone that lost its power.
 func silent(t *testing.T) http.Handler {
 	return http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		// A server notices that its client has gone only once the body is read.
+		if _, err := io.Copy(io.Discard, r.Body); err != nil {
+			return
+		}
 		select {
 		case <-r.Context().Done():
 		case <-t.Context().Done():
