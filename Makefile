@@ -67,6 +67,10 @@ bin/golangci-lint: .ci/lint.mod .ci/lint.sum
 .PHONY: test
 test: deps build bin/k6 test-unit test-e2e ## Run every test, the lab included
 
+.PHONY: test-long
+test-long: test test-interop ## Run every test, then fuzz every parser for a minute each (over an hour)
+	$(MAKE) --no-print-directory fuzz FUZZTIME=1m
+
 .PHONY: test-unit
 test-unit: ## Run the tests of every package
 	go test -race $(RACE)
