@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"time"
 
-	"golang.org/x/sys/unix"
 	// The driver registers itself as "sqlite".
 	_ "modernc.org/sqlite"
 )
@@ -58,9 +57,10 @@ type Query struct {
 
 // Journal is an open journal. It is safe for concurrent use.
 type Journal struct {
-	path   string
-	writer *sql.DB
-	reader *sql.DB
+	path      string
+	writer    *sql.DB
+	reader    *sql.DB
+	committer *committer
 }
 
 // Open opens the journal at path, and creates it and its folder if missing. It
@@ -80,8 +80,9 @@ func Open(ctx context.Context, path string) (*Journal, error) {
 	}
 	opened := &Journal{path: path, writer: writer, reader: reader}
 	if err := untilFree(ctx, opened.prepare); err != nil {
-		return nil, errors.Join(opened.explain("open", err), opened.Close())
+		return nil, errors.Join(opened.explain("open", err), opened.closeFiles())
 	}
+	opened.committer = newCommitter(opened.record)
 	return opened, nil
 }
 
@@ -98,76 +99,23 @@ func open(path, option string, connections int) (*sql.DB, error) {
 		return nil, fmt.Errorf("open journal %s: %w", path, err)
 	}
 	pool.SetMaxOpenConns(connections)
+	pool.SetMaxIdleConns(connections)
 	return pool, nil
 }
 
 // Path is the file of the journal.
 func (j *Journal) Path() string { return j.path }
 
-// Append records event and returns it with Seq, Time and Mono filled. When it
-// returns without an error the event is on disk. A full disk is ErrFull; what
-// was recorded before stays.
-func (j *Journal) Append(ctx context.Context, event Event) (Event, error) {
-	if event.Kind == "" {
-		return event, errors.New("append to journal: event has no kind")
-	}
-	if event.Payload == nil {
-		event.Payload = json.RawMessage("null")
-	}
-	if !json.Valid(event.Payload) {
-		return event, fmt.Errorf("append %s to journal: payload is not JSON", event.Kind)
-	}
-	event.Time = time.Now().UTC()
-	mono, err := monotonic()
-	if err != nil {
-		return event, fmt.Errorf("append %s to journal: %w", event.Kind, err)
-	}
-	event.Mono = mono
-	row := j.writer.QueryRowContext(ctx,
-		`INSERT INTO events (time_ns, mono_ns, kind, run_id, trace_id, payload) VALUES (?, ?, ?, ?, ?, ?) RETURNING seq`,
-		event.Time.UnixNano(), int64(event.Mono), event.Kind, event.RunID, event.TraceID, string(event.Payload))
-	if err := row.Scan(&event.Seq); err != nil {
-		return event, j.explain("append "+event.Kind+" to", err)
-	}
-	return event, nil
-}
-
-// AppendValue records an event whose payload is the JSON of value.
-func (j *Journal) AppendValue(ctx context.Context, kind, runID, traceID string, value any) (Event, error) {
-	payload, err := json.Marshal(value)
-	if err != nil {
-		return Event{}, fmt.Errorf("encode %s for journal: %w", kind, err)
-	}
-	return j.Append(ctx, Event{Kind: kind, RunID: runID, TraceID: traceID, Payload: payload})
-}
-
-// Close releases the file. Recorded events need no Close to survive.
+// Close waits for the appends under way and releases the file. Recorded events
+// need no Close to survive.
 func (j *Journal) Close() error {
+	j.committer.close()
+	return j.closeFiles()
+}
+
+func (j *Journal) closeFiles() error {
 	if err := errors.Join(j.reader.Close(), j.writer.Close()); err != nil {
 		return fmt.Errorf("close journal %s: %w", j.path, err)
 	}
 	return nil
-}
-
-func monotonic() (time.Duration, error) {
-	var now unix.Timespec
-	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &now); err != nil {
-		return 0, fmt.Errorf("read monotonic clock: %w", err)
-	}
-	return time.Duration(now.Nano()), nil
-}
-
-// Writable reports whether an event could be recorded now, without recording
-// one: it writes one and takes it back.
-func (j *Journal) Writable(ctx context.Context) error {
-	transaction, err := j.writer.BeginTx(ctx, nil)
-	if err != nil {
-		return j.explain("write to", err)
-	}
-	_, err = transaction.ExecContext(ctx,
-		`INSERT INTO events (time_ns, mono_ns, kind, run_id, trace_id, payload) VALUES (0, 0, 'trial', '', '', 'null')`)
-	if err != nil {
-		return errors.Join(j.explain("write to", err), rollback(transaction))
-	}
-	return rollback(transaction)
 }

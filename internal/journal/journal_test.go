@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/goleak"
 	"golang.org/x/sys/unix"
 
 	"tocsin/internal/journal"
@@ -31,32 +32,63 @@ func TestMain(m *testing.M) {
 	if path := os.Getenv(childEnv); path != "" {
 		os.Exit(child(path, os.Getenv(limitEnv)))
 	}
-	os.Exit(m.Run())
+	goleak.VerifyTestMain(m)
 }
 
-// child records events and says the number of each one acknowledged, until it
-// is killed or the journal refuses.
+// child appends from several goroutines and says the number of each event that
+// was acknowledged, until it is killed or the journal refuses. With a limit, it
+// then lifts the limit and appends once more.
 func child(path, limit string) int {
-	ctx := context.Background()
-	opened, err := journal.Open(ctx, path)
+	const writers = 8
+	opened, err := journal.Open(context.Background(), path)
 	if err != nil {
 		fmt.Println("error", err)
 		return 1
 	}
-	if bytes, err := strconv.ParseUint(limit, 10, 64); err == nil {
-		if err := unix.Setrlimit(unix.RLIMIT_FSIZE, &unix.Rlimit{Cur: bytes, Max: bytes}); err != nil {
+	bytes, err := strconv.ParseUint(limit, 10, 64)
+	limited := err == nil
+	if limited {
+		if err := limitFiles(bytes); err != nil {
 			fmt.Println("error", err)
 			return 1
 		}
 	}
-	for {
-		event, err := opened.AppendValue(ctx, "child", "", "", strings.Repeat("x", 500))
-		if err != nil {
-			fmt.Println("error", strings.ReplaceAll(err.Error(), "\n", " "))
-			return 1
-		}
-		fmt.Println("ok", event.Seq)
+	var group sync.WaitGroup
+	for writer := range writers {
+		group.Go(func() { appendUntilRefused(opened, writer) })
 	}
+	group.Wait()
+	if limited {
+		if err := limitFiles(unix.RLIM_INFINITY); err != nil {
+			fmt.Println("error", err)
+		}
+		appendOne(opened, "room again")
+	}
+	return 1
+}
+
+func limitFiles(bytes uint64) error {
+	return unix.Setrlimit(unix.RLIMIT_FSIZE, &unix.Rlimit{Cur: bytes, Max: unix.RLIM_INFINITY})
+}
+
+func appendUntilRefused(opened *journal.Journal, writer int) {
+	for count := 0; ; count++ {
+		if !appendOne(opened, fmt.Sprintf("%d-%d-%d", os.Getpid(), writer, count)) {
+			return
+		}
+	}
+}
+
+// appendOne appends an event that token names, and says so only afterwards. A
+// line is one write, so those of several goroutines do not mix.
+func appendOne(opened *journal.Journal, token string) bool {
+	event, err := opened.AppendValue(context.Background(), "child", token, "", strings.Repeat("x", 500))
+	if err != nil {
+		fmt.Println("error", strings.ReplaceAll(err.Error(), "\n", " "))
+		return false
+	}
+	fmt.Println("ok", event.Seq, token)
+	return true
 }
 
 func start(t *testing.T, path, limit string) (*exec.Cmd, *bufio.Scanner) {
@@ -198,57 +230,6 @@ func TestSeveralProcessesRecordAtOnce(t *testing.T) {
 	}
 }
 
-func TestWhatWasAcknowledgedSurvivesKill9(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "journal.db")
-	process, lines := start(t, path, "")
-	acknowledged := 0
-	for acknowledged < 50 && lines.Scan() {
-		acknowledged++
-	}
-	if err := process.Process.Kill(); err != nil {
-		t.Fatal(err)
-	}
-	for lines.Scan() {
-		acknowledged++
-	}
-	if err := process.Wait(); err == nil {
-		t.Fatal("the child ended by itself")
-	}
-	j := open(t, path)
-	events := read(t, j, journal.Query{})
-	if len(events) < acknowledged || acknowledged < 50 {
-		t.Fatalf("%d events after kill -9, %d acknowledged", len(events), acknowledged)
-	}
-	add(t, j, "after", "")
-}
-
-func TestAFullDiskIsSaidAndLosesNothing(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "journal.db")
-	process, lines := start(t, path, strconv.Itoa(256<<10))
-	acknowledged, complaint := 0, ""
-	for lines.Scan() {
-		if text, ok := strings.CutPrefix(lines.Text(), "error "); ok {
-			complaint = text
-			continue
-		}
-		acknowledged++
-	}
-	var exit *exec.ExitError
-	if err := process.Wait(); !errors.As(err, &exit) {
-		t.Fatalf("the child ended with %v", err)
-	}
-	for _, want := range []string{path, "everything recorded before is kept", "space"} {
-		if !strings.Contains(complaint, want) {
-			t.Errorf("the complaint lacks %q: %s", want, complaint)
-		}
-	}
-	j := open(t, path)
-	if got := len(read(t, j, journal.Query{})); got != acknowledged || acknowledged == 0 {
-		t.Fatalf("%d events on disk, %d acknowledged", got, acknowledged)
-	}
-	add(t, j, "after", "")
-}
-
 func TestAFileThatIsNoJournalIsSaid(t *testing.T) {
 	folder := t.TempDir()
 	path := filepath.Join(folder, "journal.db")
@@ -273,19 +254,5 @@ func TestAJournalOfANewerVersionIsRefused(t *testing.T) {
 	}
 	if _, err := journal.Open(t.Context(), path); err == nil || !strings.Contains(err.Error(), "newer") {
 		t.Errorf("got %v", err)
-	}
-}
-
-func BenchmarkAppend(b *testing.B) {
-	j, err := journal.Open(b.Context(), filepath.Join(b.TempDir(), "journal.db"))
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer j.Close()
-	payload := json.RawMessage(`"` + strings.Repeat("x", 2000) + `"`)
-	for b.Loop() {
-		if _, err := j.Append(b.Context(), journal.Event{Kind: "a", Payload: payload}); err != nil {
-			b.Fatal(err)
-		}
 	}
 }
