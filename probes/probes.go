@@ -50,25 +50,38 @@ type Step struct {
 
 // Result is what one run of a probe found.
 type Result struct {
-	Probe      string          `json:"probe"`
-	Target     string          `json:"target"`
-	RunID      string          `json:"run_id"`
-	TraceID    string          `json:"trace_id"`
+	Probe   string `json:"probe"`
+	Target  string `json:"target"`
+	RunID   string `json:"run_id"`
+	TraceID string `json:"trace_id"`
+	// Checkpoint is the place the probe ran from; empty for a run by hand.
+	Checkpoint string          `json:"checkpoint,omitempty"`
 	Verdict    verdict.Verdict `json:"verdict"`
-	Reason     string          `json:"reason"`
-	FailedStep string          `json:"failed_step"`
-	Started    time.Time       `json:"started"`
-	MS         float64         `json:"ms"`
+	// Reason is one of the closed list of verdict.Reasons; it decides Verdict.
+	Reason verdict.Reason `json:"reason"`
+	// Detail is the reason as a sentence for people.
+	Detail     string    `json:"detail"`
+	FailedStep string    `json:"failed_step"`
+	Started    time.Time `json:"started"`
+	MS         float64   `json:"ms"`
 	// Attempts is how many times the whole journey was tried. Steps are those
 	// of the last attempt.
 	Attempts int    `json:"attempts"`
 	Steps    []Step `json:"steps"`
 	// CertExpiry is the earliest expiry in the certificate chains seen.
 	CertExpiry time.Time `json:"cert_expiry,omitzero"`
+	// Figures are what the run measured beside its times, by names that end in
+	// their unit, such as clock_skew_seconds.
+	Figures map[string]float64 `json:"figures,omitempty"`
 	// Intended is when the schedule wanted the run to start, and LatencyMS
 	// counts from then. A run without a schedule has neither.
 	Intended  time.Time `json:"intended,omitzero"`
 	LatencyMS float64   `json:"latency_ms,omitempty"`
+}
+
+// End sets why the run ended as it did, and with it the verdict.
+func (r *Result) End(reason verdict.Reason, detail string) {
+	r.Verdict, r.Reason, r.Detail = reason.Verdict(), reason, detail
 }
 
 // Add adds the phases of one more hop. What neither reached stays absent.

@@ -12,6 +12,7 @@ import (
 
 	"tocsin/internal/journal"
 	"tocsin/internal/strictyaml"
+	"tocsin/internal/verdict"
 	"tocsin/probes"
 	"tocsin/probes/oidc"
 )
@@ -31,6 +32,10 @@ func (a *app) probeCommand() *cobra.Command {
 		&cobra.Command{
 			Use: "run NAME", Short: "Run one probe now: exit 0 pass, 1 fail, 3 unknown", Args: cobra.ExactArgs(1),
 			RunE: func(command *cobra.Command, names []string) error { return a.runProbe(command, names[0]) },
+		},
+		&cobra.Command{
+			Use: "reasons", Short: "List every reason a run may end with, and what it means", Args: cobra.NoArgs,
+			RunE: func(*cobra.Command, []string) error { return a.listReasons() },
 		},
 	)
 	return command
@@ -75,6 +80,19 @@ func (a *app) listProbes() error {
 	for _, line := range lines {
 		if _, err := fmt.Fprintf(a.stdout, "%-12s %s\n", line.Name, line.About); err != nil {
 			return fmt.Errorf("print probes: %w", err)
+		}
+	}
+	return nil
+}
+
+func (a *app) listReasons() error {
+	all := verdict.Reasons()
+	if a.json {
+		return a.printJSON(all)
+	}
+	for _, known := range all {
+		if _, err := fmt.Fprintf(a.stdout, "%-20s %-16s %s\n", known.Reason, known.Verdict, known.Meaning); err != nil {
+			return fmt.Errorf("print reasons: %w", err)
 		}
 	}
 	return nil
@@ -143,8 +161,11 @@ func (a *app) printResult(result probes.Result) error {
 	if result.FailedStep != "" {
 		where = " at " + result.FailedStep
 	}
+	if !result.Verdict.Good() {
+		where += " (" + string(result.Reason) + ")"
+	}
 	_, err := fmt.Fprintf(a.stdout, "%s%s: %s\n%s of %s in %.0f ms · run %s · trace %s\n",
-		strings.ToUpper(string(result.Verdict)), where, result.Reason, result.Probe, result.Target, result.MS, result.RunID, result.TraceID)
+		strings.ToUpper(string(result.Verdict)), where, result.Detail, result.Probe, result.Target, result.MS, result.RunID, result.TraceID)
 	if err != nil {
 		return fmt.Errorf("print result: %w", err)
 	}

@@ -57,7 +57,7 @@ func runCommand(t *testing.T, arguments ...string) (code int, stdout, stderr str
 func TestAProbeOfATargetThatIsAwayFailsWithStepAndReason(t *testing.T) {
 	flags := unreachable(t)
 	code, out, problems := runCommand(t, append([]string{"probe", "run", "login"}, flags...)...)
-	if code != verdict.ExitFail || !strings.Contains(out, "FAIL at discovery: nothing listens at 127.0.0.1:") || problems != "" {
+	if code != verdict.ExitFail || !strings.Contains(out, "FAIL at discovery (refused): nothing listens at 127.0.0.1:") || problems != "" {
 		t.Errorf("exit %d\n%s%s", code, out, problems)
 	}
 	code, out, _ = runCommand(t, append([]string{"probe", "run", "zone-a", "--json"}, flags...)...)
@@ -65,7 +65,7 @@ func TestAProbeOfATargetThatIsAwayFailsWithStepAndReason(t *testing.T) {
 	if err := json.Unmarshal([]byte(out), &result); err != nil {
 		t.Fatal(err)
 	}
-	if code != verdict.ExitFail || result.Verdict != verdict.Fail || result.FailedStep != "discovery" || result.Attempts != 1 {
+	if code != verdict.ExitFail || result.Verdict != verdict.Fail || result.FailedStep != "discovery" || result.Reason != verdict.Refused || result.Attempts != 1 {
 		t.Errorf("exit %d, %+v", code, result)
 	}
 }

@@ -16,6 +16,7 @@ type probeRun struct {
 	TraceID    string          `json:"trace_id"`
 	Verdict    verdict.Verdict `json:"verdict"`
 	Reason     string          `json:"reason"`
+	Detail     string          `json:"detail"`
 	FailedStep string          `json:"failed_step"`
 	Started    time.Time       `json:"started"`
 	MS         float64         `json:"ms"`

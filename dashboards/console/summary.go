@@ -128,7 +128,7 @@ func (c *Console) summarise(ctx context.Context, now time.Time) (Summary, error)
 	}
 	for _, f := range slices.Backward(p.failures) {
 		s.Failures = append(s.Failures, FailureSummary{
-			Probe: f.Probe, Verdict: f.Verdict, Step: f.FailedStep, Reason: f.Reason, Count: f.Count,
+			Probe: f.Probe, Verdict: f.Verdict, Step: f.FailedStep, Reason: f.Detail, Count: f.Count,
 			First: f.First.Started, Last: f.Started, RunID: f.RunID, TraceID: f.TraceID,
 		})
 	}
@@ -166,7 +166,7 @@ func summariseProbe(name string, runs []probeRun, interval time.Duration, now ti
 	s := ProbeSummary{Probe: name, Verdict: verdict.Unknown, Reason: "no run yet"}
 	var measured []float64
 	for _, run := range runs {
-		s.Runs = append(s.Runs, RunSummary{Time: run.Started, Verdict: run.Verdict, MS: run.latency(), Reason: run.Reason})
+		s.Runs = append(s.Runs, RunSummary{Time: run.Started, Verdict: run.Verdict, MS: run.latency(), Reason: run.Detail})
 		switch {
 		case run.Verdict.Good():
 			s.Good++
@@ -188,7 +188,7 @@ func summariseProbe(name string, runs []probeRun, interval time.Duration, now ti
 	last := runs[len(runs)-1]
 	age := now.Sub(last.ended())
 	seconds := max(age.Seconds(), 0)
-	s.Verdict, s.Reason, s.Step, s.LastMS, s.AgeSeconds = last.Verdict, last.Reason, last.FailedStep, last.latency(), &seconds
+	s.Verdict, s.Reason, s.Step, s.LastMS, s.AgeSeconds = last.Verdict, last.Detail, last.FailedStep, last.latency(), &seconds
 	// A verdict that nobody renews says nothing about now.
 	if age > staleAfter(interval) {
 		s.Verdict, s.Step, s.Reason = verdict.Unknown, "", fmt.Sprintf("no run for %s; the last was %s", brief(age), last.Verdict)

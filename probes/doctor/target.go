@@ -23,9 +23,9 @@ func Issuer(probe probes.Probe) Check {
 		case result.Verdict.Good():
 			return Good(fmt.Sprintf("answers, in %.0f ms", result.MS))
 		case result.Verdict == verdict.Unknown:
-			return Ours(result.Reason, "mend this machine first")
+			return Ours(result.Detail, "mend this machine first")
 		default:
-			return Theirs(result.Reason, "check the address and tls.ca_file in the target file; then ask who runs the target")
+			return Theirs(result.Detail, "check the address and tls.ca_file in the target file; then ask who runs the target")
 		}
 	}}
 }
@@ -38,7 +38,7 @@ func Certificate(probe probes.Probe) Check {
 	return Check{Name: "certificate", Run: func(ctx context.Context) Finding {
 		result := probe.Run(ctx)
 		if result.CertExpiry.IsZero() {
-			return Ours("no certificate was seen: "+result.Reason, "see the check of the issuer")
+			return Ours("no certificate was seen: "+result.Detail, "see the check of the issuer")
 		}
 		left := time.Until(result.CertExpiry)
 		found := fmt.Sprintf("expires %s, in %d days", result.CertExpiry.Format(time.DateOnly), int(left.Hours()/24))

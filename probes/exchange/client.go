@@ -15,6 +15,7 @@ import (
 	"golang.org/x/net/publicsuffix"
 
 	"tocsin/internal/telemetry"
+	"tocsin/internal/verdict"
 	"tocsin/probes"
 )
 
@@ -116,7 +117,7 @@ func (c *Client) roundTrip(request *http.Request, watch *stopwatch) (reply *Repl
 	}
 	watch.done()
 	if len(body) > maxBody {
-		return nil, &Failure{Kind: Broken, Reason: fmt.Sprintf("answer of %s is larger than %d bytes", withoutQuery(request.URL), maxBody)}
+		return nil, &Failure{Reason: verdict.Content, Detail: fmt.Sprintf("answer of %s is larger than %d bytes", withoutQuery(request.URL), maxBody)}
 	}
 	reply = &Reply{URL: request.URL, Status: response.StatusCode, Header: response.Header, Body: body}
 	if response.TLS != nil {

@@ -13,45 +13,39 @@ import (
 	"strings"
 	"syscall"
 	"time"
-)
 
-// Kind says what a failure means for the verdict.
-type Kind int
-
-const (
-	// Broken is a promise the target broke: fail, and trying again is no use.
-	Broken Kind = iota
-	// Infrastructure is a failure an honest system may have for a moment:
-	// no connection, no answer, 429 or 5xx. Trying again may help.
-	Infrastructure
-	// Own is a fault of ours or of this machine: unknown.
-	Own
+	"tocsin/internal/verdict"
 )
 
 // Failure is why a step went wrong, in words for the person on call.
 type Failure struct {
-	Kind   Kind
-	Reason string
+	// Reason decides the verdict, and whether trying again may help.
+	Reason verdict.Reason
+	// Detail is the sentence.
+	Detail string
 	// RetryAfter is what the target asked for; 0 when it did not.
 	RetryAfter time.Duration
 	Err        error
 	// CertificateTime is set when a certificate was refused because of the
 	// time: then the local clock may be what is wrong.
 	CertificateTime *x509.Certificate
+	// Network is set when an address that is not on this machine could not be
+	// reached: then our own network may be what is wrong.
+	Network bool
 }
 
-func (f *Failure) Error() string { return f.Reason }
+func (f *Failure) Error() string { return f.Detail }
 
 func (f *Failure) Unwrap() error { return f.Err }
 
 // Brokenf is a broken promise of the target.
-func Brokenf(format string, values ...any) *Failure {
-	return &Failure{Kind: Broken, Reason: fmt.Sprintf(format, values...)}
+func Brokenf(reason verdict.Reason, format string, values ...any) *Failure {
+	return &Failure{Reason: reason, Detail: fmt.Sprintf(format, values...)}
 }
 
 // Ownf is a fault of ours.
-func Ownf(err error, format string, values ...any) *Failure {
-	return &Failure{Kind: Own, Reason: fmt.Sprintf(format, values...), Err: err}
+func Ownf(reason verdict.Reason, err error, format string, values ...any) *Failure {
+	return &Failure{Reason: reason, Detail: fmt.Sprintf(format, values...), Err: err}
 }
 
 // Unexpected is the failure of an answer whose status is not what was wanted.
@@ -61,9 +55,9 @@ func Unexpected(reply *Reply, detail string) *Failure {
 	if detail != "" {
 		text += ": " + detail
 	}
-	failure := &Failure{Kind: Broken, Reason: text}
+	failure := &Failure{Reason: verdict.Status, Detail: text}
 	if reply.Status == http.StatusTooManyRequests || reply.Status >= 500 {
-		failure.Kind = Infrastructure
+		failure.Reason = verdict.Unavailable
 		if wait, err := time.ParseDuration(reply.Header.Get("Retry-After") + "s"); err == nil && wait > 0 {
 			failure.RetryAfter = wait
 		}
@@ -82,39 +76,40 @@ func (c *Client) explain(outer context.Context, address *url.URL, watch *stopwat
 		if errors.As(cause, &failure) {
 			return failure
 		}
-		return Ownf(err, "the run was stopped from our side before %s answered", address.Host)
+		return Ownf(verdict.Stopped, err, "the run was stopped from our side before %s answered", address.Host)
 	}
 	if failure := c.explainTLS(address, err); failure != nil {
 		failure.Err = err
 		return failure
 	}
-	return &Failure{Kind: Infrastructure, Err: err, Reason: c.explainNetwork(address, watch, err)}
+	reason, detail := c.explainNetwork(address, watch, err)
+	return &Failure{Reason: reason, Detail: detail, Err: err, Network: reason != verdict.Reset && !onThisMachine(address.Hostname())}
 }
 
-func (c *Client) explainNetwork(address *url.URL, watch *stopwatch, err error) string {
+func (c *Client) explainNetwork(address *url.URL, watch *stopwatch, err error) (verdict.Reason, string) {
 	host := address.Host
 	var dns *net.DNSError
 	switch {
 	case errors.As(err, &dns) && dns.IsNotFound:
-		return fmt.Sprintf("the name %s does not exist (DNS)", address.Hostname())
+		return verdict.DNS, fmt.Sprintf("the name %s does not exist (DNS)", address.Hostname())
 	case errors.As(err, &dns):
-		return fmt.Sprintf("the name %s could not be resolved: %s", address.Hostname(), dns.Err)
+		return verdict.DNS, fmt.Sprintf("the name %s could not be resolved: %s", address.Hostname(), dns.Err)
 	case errors.Is(err, syscall.ECONNREFUSED):
-		return fmt.Sprintf("nothing listens at %s (connection refused)", host)
+		return verdict.Refused, fmt.Sprintf("nothing listens at %s (connection refused)", host)
 	case errors.Is(err, syscall.ENETUNREACH), errors.Is(err, syscall.EHOSTUNREACH):
-		return fmt.Sprintf("there is no route to %s", host)
+		return verdict.Unreachable, fmt.Sprintf("there is no route to %s", host)
 	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
-		return fmt.Sprintf("%s cut the connection %s (reset)", host, watch.inProgress())
+		return verdict.Reset, fmt.Sprintf("%s cut the connection %s (reset)", host, watch.inProgress())
 	case timedOut(err):
-		return fmt.Sprintf("no answer from %s within %s (%s)", host, c.cfg.Timeout, watch.inProgress())
+		return verdict.Timeout, fmt.Sprintf("no answer from %s within %s (%s)", host, c.cfg.Timeout, watch.inProgress())
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return fmt.Sprintf("%s closed the connection %s", host, watch.inProgress())
+		return verdict.Reset, fmt.Sprintf("%s closed the connection %s", host, watch.inProgress())
 	}
 	var wrapped *url.Error
 	if errors.As(err, &wrapped) {
 		err = wrapped.Err
 	}
-	return fmt.Sprintf("%s: %v", withoutQuery(address), err)
+	return verdict.Reset, fmt.Sprintf("%s: %v", withoutQuery(address), err)
 }
 
 func timedOut(err error) bool {
@@ -127,7 +122,7 @@ func timedOut(err error) bool {
 func (c *Client) explainTLS(address *url.URL, err error) *Failure {
 	var foreign x509.UnknownAuthorityError
 	if errors.As(err, &foreign) {
-		return Brokenf("TLS: the certificate of %s is foreign: it is signed by %s, which this target does not trust%s",
+		return Brokenf(verdict.TLSUntrusted, "TLS: the certificate of %s is foreign: it is signed by %s, which this target does not trust%s",
 			address.Host, issuerOf(foreign.Cert), named(foreign.Cert))
 	}
 	var invalid x509.CertificateInvalidError
@@ -136,19 +131,19 @@ func (c *Client) explainTLS(address *url.URL, err error) *Failure {
 	}
 	var wrongName x509.HostnameError
 	if errors.As(err, &wrongName) {
-		return Brokenf("TLS: the certificate of %s is for another name%s", address.Host, named(wrongName.Certificate))
+		return Brokenf(verdict.TLSName, "TLS: the certificate of %s is for another name%s", address.Host, named(wrongName.Certificate))
 	}
 	var alert tls.AlertError
 	var record tls.RecordHeaderError
 	if errors.As(err, &record) {
-		return Brokenf("TLS: %s does not speak TLS", address.Host)
+		return Brokenf(verdict.TLSHandshake, "TLS: %s does not speak TLS", address.Host)
 	}
 	if errors.As(err, &alert) {
-		return Brokenf("TLS: %s refused the handshake: %v", address.Host, alert)
+		return Brokenf(verdict.TLSHandshake, "TLS: %s refused the handshake: %v", address.Host, alert)
 	}
 	var verification *tls.CertificateVerificationError
 	if errors.As(err, &verification) {
-		return Brokenf("TLS: the certificate of %s cannot be trusted: %v", address.Host, verification.Err)
+		return Brokenf(verdict.TLSUntrusted, "TLS: the certificate of %s cannot be trusted: %v", address.Host, verification.Err)
 	}
 	return nil
 }
@@ -156,15 +151,15 @@ func (c *Client) explainTLS(address *url.URL, err error) *Failure {
 func (c *Client) explainInvalid(address *url.URL, invalid x509.CertificateInvalidError) *Failure {
 	certificate := invalid.Cert
 	if invalid.Reason != x509.Expired {
-		return Brokenf("TLS: the certificate of %s is not valid: %v%s", address.Host, invalid, named(certificate))
+		return Brokenf(verdict.TLSUntrusted, "TLS: the certificate of %s is not valid: %v%s", address.Host, invalid, named(certificate))
 	}
 	now := c.cfg.Now()
 	var failure *Failure
 	if now.Before(certificate.NotBefore) {
-		failure = Brokenf("TLS: the certificate of %s is not valid before %s, in %s%s", address.Host,
+		failure = Brokenf(verdict.TLSExpired, "TLS: the certificate of %s is not valid before %s, in %s%s", address.Host,
 			certificate.NotBefore.UTC().Format(time.RFC3339), roundAge(certificate.NotBefore.Sub(now)), named(certificate))
 	} else {
-		failure = Brokenf("TLS: the certificate of %s expired at %s, %s ago%s", address.Host,
+		failure = Brokenf(verdict.TLSExpired, "TLS: the certificate of %s expired at %s, %s ago%s", address.Host,
 			certificate.NotAfter.UTC().Format(time.RFC3339), roundAge(now.Sub(certificate.NotAfter)), named(certificate))
 	}
 	failure.CertificateTime = certificate

@@ -14,6 +14,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 	"github.com/go-jose/go-jose/v4/jwt"
 
+	"tocsin/internal/verdict"
 	"tocsin/probes/exchange"
 )
 
@@ -42,45 +43,45 @@ func signatures(announced []string) []jose.SignatureAlgorithm {
 
 // verifyIDToken checks the ID token as OpenID Connect Core, section 3.1.3.7,
 // says.
-func (j *journey) verifyIDToken(ctx context.Context) error {
-	payload, err := j.verify(ctx, j.tokens.IDToken, "ID token")
+func (s *session) verifyIDToken(ctx context.Context) error {
+	payload, err := s.verify(ctx, s.tokens.IDToken, "ID token")
 	if err != nil {
 		return err
 	}
 	var claims idClaims
 	if err := json.Unmarshal(payload, &claims); err != nil {
-		return exchange.Brokenf("the claims of the ID token cannot be read: %v", err)
+		return exchange.Brokenf(verdict.Content, "the claims of the ID token cannot be read: %v", err)
 	}
-	if err := j.checkParties(claims); err != nil {
+	if err := s.checkParties(claims); err != nil {
 		return err
 	}
-	if err := j.checkTimes(claims); err != nil {
+	if err := s.checkTimes(claims); err != nil {
 		return err
 	}
-	if err := j.checkAccessTokenHash(claims); err != nil {
+	if err := s.checkAccessTokenHash(claims); err != nil {
 		return err
 	}
-	j.subject = claims.Subject
+	s.subject = claims.Subject
 	return nil
 }
 
 // verify checks the signature of a token and returns what it says. A key that
 // is not in the set we read a moment ago may have been rotated in since.
-func (j *journey) verify(ctx context.Context, token, name string) ([]byte, error) {
-	signed, err := jose.ParseSignedCompact(token, signatures(j.provider.IDTokenAlgorithms))
+func (s *session) verify(ctx context.Context, token, name string) ([]byte, error) {
+	signed, err := jose.ParseSignedCompact(token, signatures(s.provider.IDTokenAlgorithms))
 	if err != nil {
-		return nil, exchange.Brokenf("the %s cannot be read or is signed with an algorithm the provider does not announce: %v", name, err)
+		return nil, exchange.Brokenf(verdict.Signature, "the %s cannot be read or is signed with an algorithm the provider does not announce: %v", name, err)
 	}
 	header := signed.Signatures[0].Protected
-	keys := j.keys.candidates(header.KeyID)
+	keys := s.keys.candidates(header.KeyID)
 	if len(keys) == 0 {
-		if err := j.readKeys(ctx); err != nil {
+		if err := s.readKeys(ctx); err != nil {
 			return nil, err
 		}
-		keys = j.keys.candidates(header.KeyID)
+		keys = s.keys.candidates(header.KeyID)
 	}
 	if len(keys) == 0 {
-		return nil, exchange.Brokenf("the %s is signed with the key %q, which the key set does not have", name, shorten(header.KeyID))
+		return nil, exchange.Brokenf(verdict.Signature, "the %s is signed with the key %q, which the key set does not have", name, shorten(header.KeyID))
 	}
 	for _, key := range keys {
 		payload, err := signed.Verify(key)
@@ -88,7 +89,7 @@ func (j *journey) verify(ctx context.Context, token, name string) ([]byte, error
 			return payload, nil
 		}
 	}
-	return nil, exchange.Brokenf("the signature of the %s is wrong (%s, key %q)", name, header.Algorithm, shorten(header.KeyID))
+	return nil, exchange.Brokenf(verdict.Signature, "the signature of the %s is wrong (%s, key %q)", name, header.Algorithm, shorten(header.KeyID))
 }
 
 // candidates are the keys that may have signed: the named one, or without a
@@ -100,38 +101,38 @@ func (k keySet) candidates(id string) []jose.JSONWebKey {
 	return k.Keys
 }
 
-func (j *journey) checkParties(claims idClaims) error {
-	client := j.cfg.Client.ID
+func (s *session) checkParties(claims idClaims) error {
+	client := s.cfg.Client.ID
 	switch {
-	case claims.Issuer != j.cfg.Issuer:
-		return exchange.Brokenf("wrong iss in the ID token: got %q, expected %q", shorten(claims.Issuer), j.cfg.Issuer)
+	case claims.Issuer != s.cfg.Issuer:
+		return exchange.Brokenf(verdict.Claims, "wrong iss in the ID token: got %q, expected %q", shorten(claims.Issuer), s.cfg.Issuer)
 	case !claims.Audience.Contains(client):
-		return exchange.Brokenf("wrong aud in the ID token: got %q, expected %q", []string(claims.Audience), client)
+		return exchange.Brokenf(verdict.Claims, "wrong aud in the ID token: got %q, expected %q", []string(claims.Audience), client)
 	case claims.AuthorizedParty != "" && claims.AuthorizedParty != client:
-		return exchange.Brokenf("wrong azp in the ID token: got %q, expected %q", shorten(claims.AuthorizedParty), client)
-	case claims.Nonce != j.flow.nonce:
-		return exchange.Brokenf("wrong nonce in the ID token: it was not issued for this login (got %q)", shorten(claims.Nonce))
+		return exchange.Brokenf(verdict.Claims, "wrong azp in the ID token: got %q, expected %q", shorten(claims.AuthorizedParty), client)
+	case claims.Nonce != s.flow.nonce:
+		return exchange.Brokenf(verdict.Claims, "wrong nonce in the ID token: it was not issued for this login (got %q)", shorten(claims.Nonce))
 	case claims.Subject == "":
-		return exchange.Brokenf("the ID token does not say who logged in (no sub)")
+		return exchange.Brokenf(verdict.Claims, "the ID token does not say who logged in (no sub)")
 	}
 	return nil
 }
 
-func (j *journey) checkTimes(claims idClaims) error {
+func (s *session) checkTimes(claims idClaims) error {
 	if claims.Expiry == nil || claims.IssuedAt == nil {
-		return exchange.Brokenf("the ID token lacks exp or iat")
+		return exchange.Brokenf(verdict.Claims, "the ID token lacks exp or iat")
 	}
-	now, skew := j.cfg.Now(), j.cfg.MaxSkew
+	now, skew := s.Now(), s.MaxSkew()
 	expires, issued := claims.Expiry.Time(), claims.IssuedAt.Time()
 	switch {
 	case !now.Before(expires.Add(skew)):
-		return j.tokenTime(fmt.Sprintf("the ID token expired at %s, %s ago", clock(expires), now.Sub(expires).Round(time.Second)))
+		return s.WrongTime(verdict.Claims, fmt.Sprintf("the ID token expired at %s, %s ago", clock(expires), now.Sub(expires).Round(time.Second)))
 	case issued.After(now.Add(skew)):
-		return j.tokenTime(fmt.Sprintf("the ID token is from the future: issued at %s, in %s", clock(issued), issued.Sub(now).Round(time.Second)))
-	case issued.Before(now.Add(-skew - j.cfg.AttemptTimeout)):
-		return j.tokenTime(fmt.Sprintf("the ID token is not fresh: issued at %s, %s ago", clock(issued), now.Sub(issued).Round(time.Second)))
+		return s.WrongTime(verdict.Claims, fmt.Sprintf("the ID token is from the future: issued at %s, in %s", clock(issued), issued.Sub(now).Round(time.Second)))
+	case issued.Before(now.Add(-skew - s.Age())):
+		return s.WrongTime(verdict.Claims, fmt.Sprintf("the ID token is not fresh: issued at %s, %s ago", clock(issued), now.Sub(issued).Round(time.Second)))
 	case claims.NotBefore != nil && claims.NotBefore.Time().After(now.Add(skew)):
-		return j.tokenTime(fmt.Sprintf("the ID token is not valid before %s", clock(claims.NotBefore.Time())))
+		return s.WrongTime(verdict.Claims, fmt.Sprintf("the ID token is not valid before %s", clock(claims.NotBefore.Time())))
 	}
 	return nil
 }
@@ -140,16 +141,16 @@ func clock(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
 // checkAccessTokenHash binds the access token to the ID token (OpenID Connect
 // Core, section 3.1.3.6). The code flow may leave it out.
-func (j *journey) checkAccessTokenHash(claims idClaims) error {
+func (s *session) checkAccessTokenHash(claims idClaims) error {
 	if claims.AccessTokenHash == "" {
 		return nil
 	}
 	got, err := base64.RawURLEncoding.DecodeString(claims.AccessTokenHash)
 	if err != nil {
-		return exchange.Brokenf("at_hash of the ID token is not base64url: %v", err)
+		return exchange.Brokenf(verdict.Claims, "at_hash of the ID token is not base64url: %v", err)
 	}
-	if !bytes.Equal(got, leftHalf(j.tokens.AccessToken, len(got))) {
-		return exchange.Brokenf("wrong at_hash: the access token does not belong to the ID token")
+	if !bytes.Equal(got, leftHalf(s.tokens.AccessToken, len(got))) {
+		return exchange.Brokenf(verdict.Claims, "wrong at_hash: the access token does not belong to the ID token")
 	}
 	return nil
 }

@@ -5,30 +5,25 @@ import (
 	"errors"
 
 	"tocsin/internal/target"
+	"tocsin/probes/journey"
 )
 
-// Login is the probe that makes a whole fresh login: no cookie, connection or
-// token of an earlier run takes part in it.
-type Login struct{ check }
-
-// New makes the login probe.
-func New(cfg Config) (*Login, error) {
-	if err := cfg.defaults(); err != nil {
-		return nil, err
-	}
+// New makes the probe of a whole fresh login: no cookie, connection or token of
+// an earlier run takes part in it.
+func New(cfg Config) (*journey.Probe, error) {
 	if cfg.Client.ID == "" || cfg.Client.RedirectURI == "" {
 		return nil, errors.New("login probe needs a client with a redirect URI")
 	}
 	if cfg.Login.Driver != "" && cfg.Login.Driver != target.DriverForm {
 		return nil, errors.New("login probe knows the driver form only, not " + cfg.Login.Driver)
 	}
-	return &Login{check{
-		name: "login", about: "makes a whole fresh login, from discovery to userinfo", cfg: cfg, attempts: 2, walk: walkLogin,
-	}}, nil
+	return cfg.probe(journey.Spec{
+		Name: "login", About: "makes a whole fresh login, from discovery to userinfo",
+	}, walkLogin)
 }
 
-func walkLogin(ctx context.Context, j *journey) error {
-	if err := j.discover(ctx, j.cfg.Issuer+wellKnown); err != nil {
+func walkLogin(ctx context.Context, s *session) error {
+	if err := s.discover(ctx, s.cfg.Issuer+wellKnown); err != nil {
 		return err
 	}
 	steps := []struct {
@@ -37,21 +32,21 @@ func walkLogin(ctx context.Context, j *journey) error {
 		// skip is nil for steps that every login has.
 		skip func() bool
 	}{
-		{name: "jwks", act: j.readKeys},
-		{name: "authorize", act: j.authorize},
-		{name: "login-form", act: j.openLoginForm},
-		{name: "login", act: j.logIn},
-		{name: "consent", act: j.consent, skip: j.arrived},
-		{name: "code", act: j.receiveCode},
-		{name: "token", act: j.redeem},
-		{name: "id-token", act: j.verifyIDToken},
-		{name: "userinfo", act: j.readUserinfo, skip: func() bool { return j.provider.UserinfoEndpoint == "" }},
+		{name: "jwks", act: s.readKeys},
+		{name: "authorize", act: s.authorize},
+		{name: "login-form", act: s.openLoginForm},
+		{name: "login", act: s.logIn},
+		{name: "consent", act: s.consent, skip: s.arrived},
+		{name: "code", act: s.receiveCode},
+		{name: "token", act: s.redeem},
+		{name: "id-token", act: s.verifyIDToken},
+		{name: "userinfo", act: s.readUserinfo, skip: func() bool { return s.provider.UserinfoEndpoint == "" }},
 	}
 	for _, step := range steps {
 		if step.skip != nil && step.skip() {
 			continue
 		}
-		if err := j.take(ctx, step.name, step.act); err != nil {
+		if err := s.Take(ctx, step.name, step.act); err != nil {
 			return err
 		}
 	}

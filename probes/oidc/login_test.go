@@ -57,7 +57,7 @@ func TestAWholeLoginPasses(t *testing.T) {
 			p := newProvider(t, tc.faults)
 			result := run(t, p.config())
 			if result.Verdict != verdict.Pass || result.Attempts != 1 {
-				t.Fatalf("verdict %s after %d attempts at %q: %s", result.Verdict, result.Attempts, result.FailedStep, result.Reason)
+				t.Fatalf("verdict %s after %d attempts at %q: %s", result.Verdict, result.Attempts, result.FailedStep, result.Detail)
 			}
 			if got := stepNames(result); !slices.Equal(got, tc.steps) {
 				t.Errorf("steps %v, want %v", got, tc.steps)
@@ -114,42 +114,44 @@ func TestABrokenPromiseFailsAtItsStepWithAPlainReason(t *testing.T) {
 	cases := map[string]struct {
 		faults faults
 		step   string
-		reason string
+		reason verdict.Reason
+		detail string
 	}{
-		"another issuer in discovery":     {faults{discovery: func(d map[string]any) { d["issuer"] = "https://evil.example" }}, "discovery", "names the issuer \"https://evil.example\""},
-		"discovery without token":         {faults{discovery: func(d map[string]any) { d["token_endpoint"] = "" }}, "discovery", "no usable token_endpoint"},
-		"discovery missing":               {faults{path: "/.well-known/openid-configuration", status: 404}, "discovery", "answered 404 Not Found"},
-		"no keys":                         {faults{keys: &jose.JSONWebKeySet{Keys: []jose.JSONWebKey{}}}, "jwks", "empty"},
-		"authorize refused":               {faults{path: "/authorize", status: 400}, "authorize", "answered 400"},
-		"login page without a form":       {faults{loginPage: "<title>Maintenance</title><h1>Back soon</h1>"}, "login-form", `its title is "Maintenance"`},
-		"login page without a secret":     {faults{loginPage: `<form method=post><input name=q><button>x</button></form>`}, "login", "answered 403"},
-		"wrong state":                     {response("state", "other"), "code", "wrong state"},
-		"wrong iss in the response":       {response("iss", "https://evil.example"), "code", "wrong iss"},
-		"missing iss in the response":     {faults{response: func(v url.Values) { v.Del("iss") }}, "code", "wrong iss"},
-		"no code":                         {response("code", ""), "code", "no code"},
-		"access denied":                   {response("error", "access_denied"), "code", "access_denied"},
-		"token endpoint lies with 200":    {faults{tokenLie: `{"error":"invalid_grant"}`}, "token", "a lie"},
-		"token answer not JSON":           {faults{tokenLie: `<html>`}, "token", "not JSON"},
-		"no ID token":                     {faults{tokenLie: `{"access_token":"x","token_type":"Bearer"}`}, "token", "without an ID token"},
-		"wrong nonce":                     {claim("nonce", "replayed"), "id-token", "wrong nonce"},
-		"wrong iss":                       {claim("iss", "https://evil.example"), "id-token", "wrong iss"},
-		"wrong aud":                       {claim("aud", "somebody"), "id-token", "wrong aud"},
-		"wrong azp":                       {claim("azp", "somebody"), "id-token", "wrong azp"},
-		"wrong at_hash":                   {claim("at_hash", "AAAAAAAAAAAAAAAAAAAAAA"), "id-token", "wrong at_hash"},
-		"at_hash cut to nothing":          {claim("at_hash", "AA"), "id-token", "wrong at_hash"},
-		"expired ID token":                {claim("exp", time.Now().Add(-time.Hour).Unix()), "id-token", "expired at"},
-		"ID token from the future":        {claim("iat", long.Unix()), "id-token", "from the future"},
-		"stale ID token":                  {claim("iat", time.Now().Add(-time.Hour).Unix()), "id-token", "not fresh"},
-		"ID token without exp":            {faults{claims: func(c map[string]any) { delete(c, "exp") }}, "id-token", "lacks exp"},
-		"foreign signature":               {faults{foreign: true}, "id-token", "signature of the ID token is wrong"},
-		"algorithm that is not announced": {faults{discovery: func(d map[string]any) { d["id_token_signing_alg_values_supported"] = []string{"PS256"} }}, "id-token", "does not announce"},
-		"userinfo about somebody else":    {faults{userinfo: "somebody"}, "userinfo", `about "somebody"`},
+		"another issuer in discovery":     {faults{discovery: func(d map[string]any) { d["issuer"] = "https://evil.example" }}, "discovery", verdict.Claims, "names the issuer \"https://evil.example\""},
+		"discovery without token":         {faults{discovery: func(d map[string]any) { d["token_endpoint"] = "" }}, "discovery", verdict.Content, "no usable token_endpoint"},
+		"discovery missing":               {faults{path: "/.well-known/openid-configuration", status: 404}, "discovery", verdict.Status, "answered 404 Not Found"},
+		"no keys":                         {faults{keys: &jose.JSONWebKeySet{Keys: []jose.JSONWebKey{}}}, "jwks", verdict.Keys, "empty"},
+		"authorize refused":               {faults{path: "/authorize", status: 400}, "authorize", verdict.Status, "answered 400"},
+		"login page without a form":       {faults{loginPage: "<title>Maintenance</title><h1>Back soon</h1>"}, "login-form", verdict.LoginForm, `its title is "Maintenance"`},
+		"login page without a secret":     {faults{loginPage: `<form method=post><input name=q><button>x</button></form>`}, "login", verdict.Status, "answered 403"},
+		"wrong state":                     {response("state", "other"), "code", verdict.Claims, "wrong state"},
+		"wrong iss in the response":       {response("iss", "https://evil.example"), "code", verdict.Claims, "wrong iss"},
+		"missing iss in the response":     {faults{response: func(v url.Values) { v.Del("iss") }}, "code", verdict.Claims, "wrong iss"},
+		"no code":                         {response("code", ""), "code", verdict.Content, "no code"},
+		"access denied":                   {response("error", "access_denied"), "code", verdict.ProtocolError, "access_denied"},
+		"token endpoint lies with 200":    {faults{tokenLie: `{"error":"invalid_grant"}`}, "token", verdict.Lie, "a lie"},
+		"token answer not JSON":           {faults{tokenLie: `<html>`}, "token", verdict.Content, "not JSON"},
+		"no ID token":                     {faults{tokenLie: `{"access_token":"x","token_type":"Bearer"}`}, "token", verdict.Content, "without an ID token"},
+		"wrong nonce":                     {claim("nonce", "replayed"), "id-token", verdict.Claims, "wrong nonce"},
+		"wrong iss":                       {claim("iss", "https://evil.example"), "id-token", verdict.Claims, "wrong iss"},
+		"wrong aud":                       {claim("aud", "somebody"), "id-token", verdict.Claims, "wrong aud"},
+		"wrong azp":                       {claim("azp", "somebody"), "id-token", verdict.Claims, "wrong azp"},
+		"wrong at_hash":                   {claim("at_hash", "AAAAAAAAAAAAAAAAAAAAAA"), "id-token", verdict.Claims, "wrong at_hash"},
+		"at_hash cut to nothing":          {claim("at_hash", "AA"), "id-token", verdict.Claims, "wrong at_hash"},
+		"expired ID token":                {claim("exp", time.Now().Add(-time.Hour).Unix()), "id-token", verdict.Claims, "expired at"},
+		"ID token from the future":        {claim("iat", long.Unix()), "id-token", verdict.Claims, "from the future"},
+		"stale ID token":                  {claim("iat", time.Now().Add(-time.Hour).Unix()), "id-token", verdict.Claims, "not fresh"},
+		"ID token without exp":            {faults{claims: func(c map[string]any) { delete(c, "exp") }}, "id-token", verdict.Claims, "lacks exp"},
+		"foreign signature":               {faults{foreign: true}, "id-token", verdict.Signature, "signature of the ID token is wrong"},
+		"algorithm that is not announced": {faults{discovery: func(d map[string]any) { d["id_token_signing_alg_values_supported"] = []string{"PS256"} }}, "id-token", verdict.Signature, "does not announce"},
+		"userinfo about somebody else":    {faults{userinfo: "somebody"}, "userinfo", verdict.Claims, `about "somebody"`},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			result := run(t, newProvider(t, tc.faults).config())
-			if result.Verdict != verdict.Fail || result.FailedStep != tc.step || !strings.Contains(result.Reason, tc.reason) {
-				t.Fatalf("got %s at %q: %s\nwant fail at %q: …%s…", result.Verdict, result.FailedStep, result.Reason, tc.step, tc.reason)
+			if result.Verdict != verdict.Fail || result.FailedStep != tc.step || result.Reason != tc.reason || !strings.Contains(result.Detail, tc.detail) {
+				t.Fatalf("got %s (%s) at %q: %s\nwant fail (%s) at %q: …%s…",
+					result.Verdict, result.Reason, result.FailedStep, result.Detail, tc.reason, tc.step, tc.detail)
 			}
 			if result.Attempts != 1 {
 				t.Errorf("%d attempts: a broken promise must not be tried again", result.Attempts)
@@ -165,10 +167,10 @@ func TestAWrongPINIsSaidInTheWordsOfThePage(t *testing.T) {
 	cfg := newProvider(t, faults{}).config()
 	write(t, cfg.Account.SecretFile, []byte("000000"))
 	result := run(t, cfg)
-	if result.Verdict != verdict.Fail || result.FailedStep != "login" || !strings.Contains(result.Reason, `"Number or PIN is wrong."`) {
-		t.Fatalf("got %s at %q: %s", result.Verdict, result.FailedStep, result.Reason)
+	if result.Verdict != verdict.Fail || result.FailedStep != "login" || !strings.Contains(result.Detail, `"Number or PIN is wrong."`) {
+		t.Fatalf("got %s at %q: %s", result.Verdict, result.FailedStep, result.Detail)
 	}
-	if strings.Contains(result.Reason, "000000") {
+	if strings.Contains(result.Detail, "000000") {
 		t.Error("the reason gives the secret away")
 	}
 }
@@ -187,8 +189,8 @@ func TestAnInfrastructureFailureIsTriedOnceMore(t *testing.T) {
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			result := run(t, newProvider(t, tc.faults).config())
-			if result.Verdict != tc.verdict || result.Attempts != 2 || !strings.Contains(result.Reason, tc.reason) {
-				t.Fatalf("got %s after %d attempts: %s", result.Verdict, result.Attempts, result.Reason)
+			if result.Verdict != tc.verdict || result.Attempts != 2 || !strings.Contains(result.Detail, tc.reason) {
+				t.Fatalf("got %s after %d attempts: %s", result.Verdict, result.Attempts, result.Detail)
 			}
 			if result.Verdict.Good() && result.FailedStep != "" {
 				t.Errorf("a pass has the failed step %q", result.FailedStep)
@@ -295,7 +297,7 @@ func TestABadLocalClockIsOurFaultUnlessSomethingKeepsItRight(t *testing.T) {
 
 func expect(t *testing.T, result probes.Result, want verdict.Verdict, step, reason string) {
 	t.Helper()
-	if result.Verdict != want || result.FailedStep != step || !strings.Contains(result.Reason, reason) {
-		t.Fatalf("got %s at %q: %s\nwant %s at %q: …%s…", result.Verdict, result.FailedStep, result.Reason, want, step, reason)
+	if result.Verdict != want || result.FailedStep != step || !strings.Contains(result.Detail, reason) {
+		t.Fatalf("got %s at %q: %s\nwant %s at %q: …%s…", result.Verdict, result.FailedStep, result.Detail, want, step, reason)
 	}
 }

@@ -5,8 +5,10 @@ import (
 	"net/http"
 	"net/url"
 
+	"tocsin/internal/verdict"
 	"tocsin/probes/exchange"
 	"tocsin/probes/form"
+	"tocsin/probes/journey"
 )
 
 func isRedirect(status int) bool {
@@ -19,38 +21,38 @@ func isRedirect(status int) bool {
 
 // follow goes where the page in hand sends us, until there is a page to read or
 // the redirect URI is reached.
-func (j *journey) follow(ctx context.Context) error {
+func (s *session) follow(ctx context.Context) error {
 	for range maxHops {
-		if !isRedirect(j.page.Status) {
-			return j.readable()
+		if !isRedirect(s.page.Status) {
+			return s.readable()
 		}
-		next, err := j.page.URL.Parse(j.page.Header.Get("Location"))
-		if err != nil || next.Host == "" || j.page.Header.Get("Location") == "" {
-			return exchange.Brokenf("%s redirects to nowhere: Location is %q", j.page.URL.Path, j.page.Header.Get("Location"))
+		next, err := s.page.URL.Parse(s.page.Header.Get("Location"))
+		if err != nil || next.Host == "" || s.page.Header.Get("Location") == "" {
+			return exchange.Brokenf(verdict.Redirect, "%s redirects to nowhere: Location is %q", s.page.URL.Path, s.page.Header.Get("Location"))
 		}
-		if j.isRedirectURI(next) {
-			j.flow.landed = next
+		if s.isRedirectURI(next) {
+			s.flow.landed = next
 			return nil
 		}
-		j.page, err = j.get(ctx, next.String(), acceptHTML)
+		s.page, err = s.Get(ctx, next.String(), journey.AcceptHTML)
 		if err != nil {
 			return err
 		}
 	}
-	return exchange.Brokenf("the provider redirects in circles: %d redirects in a row, the last to %s", maxHops, j.page.URL.Path)
+	return exchange.Brokenf(verdict.Redirect, "the provider redirects in circles: %d redirects in a row, the last to %s", maxHops, s.page.URL.Path)
 }
 
-func (j *journey) readable() error {
-	if j.page.Status != http.StatusOK {
-		return exchange.Unexpected(j.page, pageText(j.page))
+func (s *session) readable() error {
+	if s.page.Status != http.StatusOK {
+		return exchange.Unexpected(s.page, pageText(s.page))
 	}
 	return nil
 }
 
 // isRedirectURI compares an address with the registered redirect URI, without
 // the parameters that the provider adds to it.
-func (j *journey) isRedirectURI(address *url.URL) bool {
-	registered, err := url.Parse(j.cfg.Client.RedirectURI)
+func (s *session) isRedirectURI(address *url.URL) bool {
+	registered, err := url.Parse(s.cfg.Client.RedirectURI)
 	if err != nil || address.Scheme != registered.Scheme || address.Host != registered.Host || address.Path != registered.Path {
 		return false
 	}
@@ -63,21 +65,21 @@ func (j *journey) isRedirectURI(address *url.URL) bool {
 	return true
 }
 
-func (j *journey) parsePage() (*form.Page, error) {
-	page, err := form.Parse(j.page.URL, j.page.Body)
+func (s *session) parsePage() (*form.Page, error) {
+	page, err := form.Parse(s.page.URL, s.page.Body)
 	if err != nil {
-		return nil, exchange.Brokenf("the page at %s cannot be read: %v", j.page.URL.Path, err)
+		return nil, exchange.Brokenf(verdict.Content, "the page at %s cannot be read: %v", s.page.URL.Path, err)
 	}
 	return page, nil
 }
 
 // findLogin returns the login form of the page in hand, nil if it has none.
-func (j *journey) findLogin() (*form.Login, *form.Page, error) {
-	page, err := j.parsePage()
+func (s *session) findLogin() (*form.Login, *form.Page, error) {
+	page, err := s.parsePage()
 	if err != nil {
 		return nil, nil, err
 	}
-	fields := j.cfg.Login.Fields
+	fields := s.cfg.Login.Fields
 	login, ok := page.Login(form.Fields{ID: fields.IndividualID, Secret: fields.Secret})
 	if !ok {
 		return nil, page, nil

@@ -27,6 +27,7 @@ import (
 	"github.com/go-jose/go-jose/v4/jwt"
 
 	"tocsin/internal/target"
+	"tocsin/probes/journey"
 	"tocsin/probes/oidc"
 )
 
@@ -111,14 +112,16 @@ func (p *provider) config() oidc.Config {
 	write(p.t, filepath.Join(folder, "client.jwk"), encoded)
 	write(p.t, filepath.Join(folder, "pin"), []byte(personPIN+"\n"))
 	return oidc.Config{
-		Target: "test", Issuer: p.issuer(), Roots: pool,
+		Config: journey.Config{
+			Target: "test", Roots: pool, ExchangeTimeout: 2 * time.Second,
+			ClockSynchronised: func() bool { return true },
+		},
+		Issuer: p.issuer(),
 		Client: target.Client{
 			ID: clientID, KeyFile: filepath.Join(folder, "client.jwk"),
 			RedirectURI: "https://client.invalid/callback", Scopes: []string{"openid", "profile"},
 		},
-		Account:           target.Account{IndividualID: personID, SecretFile: filepath.Join(folder, "pin")},
-		ExchangeTimeout:   2 * time.Second,
-		ClockSynchronised: func() bool { return true },
+		Account: target.Account{IndividualID: personID, SecretFile: filepath.Join(folder, "pin")},
 	}
 }
 

@@ -161,9 +161,10 @@ func (s *Schedule) finish(result probes.Result) {
 // miss accounts for a run that could not start: unknown, never good or bad.
 func (s *Schedule) miss(entry Entry, intended time.Time, why string) {
 	s.cfg.Missed(entry.Probe.Name())
-	s.finish(probes.Result{
+	result := probes.Result{
 		Probe: entry.Probe.Name(), Target: s.cfg.Target, RunID: telemetry.RunID(),
-		Verdict: verdict.Unknown, Reason: "the run could not start: " + why,
 		Started: time.Now().UTC(), Intended: intended.UTC(),
-	})
+	}
+	result.End(verdict.Missed, "the run could not start: "+why)
+	s.finish(result)
 }

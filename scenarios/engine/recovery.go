@@ -55,7 +55,7 @@ func (r *run) recoveryState(ctx context.Context, names []string) assess.Recovery
 	failed := false
 	for _, result := range r.runAll(ctx, names) {
 		if !result.Verdict.Good() {
-			bad = append(bad, sentence(result.Probe, result.FailedStep, result.Reason))
+			bad = append(bad, sentence(result.Probe, result.FailedStep, result.Detail))
 			failed = failed || result.Verdict == verdict.Fail
 		}
 	}

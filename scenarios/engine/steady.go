@@ -121,7 +121,7 @@ func (r *run) lookByProbe(ctx context.Context, check spec.ProbeCheck) Look {
 		for _, name := range names {
 			result := r.Prober.Run(ctx, name)
 			if !result.Verdict.Good() {
-				return Look{Verdict: result.Verdict, Measured: string(result.Verdict), Reason: sentence(name, result.FailedStep, result.Reason)}
+				return Look{Verdict: result.Verdict, Measured: string(result.Verdict), Reason: sentence(name, result.FailedStep, result.Detail)}
 			}
 			verdicts = append(verdicts, result.Verdict)
 		}

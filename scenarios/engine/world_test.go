@@ -67,14 +67,14 @@ func (w *world) Names() []string { return []string{"login", "discovery", "zone-a
 func (w *world) Run(ctx context.Context, name string) probes.Result {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	result := probes.Result{Probe: name, Verdict: verdict.Pass, Reason: "worked"}
+	result := probes.Result{Probe: name, Verdict: verdict.Pass, Reason: verdict.OK, Detail: "worked"}
 	dark := w.broken() && !w.effectless && (name == "zone-"+w.fault.Zone || w.allDark)
 	stuck := w.neverHeals && !w.brokenAt.IsZero() && name == "zone-"+w.fault.Zone
 	if w.dead && name == "login" || dark || stuck {
-		result.Verdict, result.FailedStep, result.Reason = verdict.Fail, "connect", "connection refused"
+		result.Verdict, result.FailedStep, result.Detail = verdict.Fail, "connect", "connection refused"
 	}
 	if ctx.Err() != nil {
-		result.Verdict, result.Reason = verdict.Unknown, "we were stopped"
+		result.Verdict, result.Detail = verdict.Unknown, "we were stopped"
 	}
 	return result
 }

@@ -1,0 +1,121 @@
+package journey
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"tocsin/internal/verdict"
+	"tocsin/probes"
+	"tocsin/probes/exchange"
+)
+
+// What a request says it accepts.
+const (
+	AcceptHTML = "text/html,application/xhtml+xml;q=0.9,*/*;q=0.1"
+	AcceptJSON = "application/json"
+)
+
+// Run is one attempt under way. It is not safe for concurrent use.
+type Run struct {
+	cfg    *Config
+	client *exchange.Client
+	result *probes.Result
+	step   *probes.Step
+
+	// lastDate is the newest Date the target answered with, and heardAt our
+	// clock then: together they tell how far the clocks are apart.
+	lastDate http.Header
+	heardAt  time.Time
+}
+
+// Take makes one step, times it and remembers it, and names it as the failed
+// one when it fails.
+func (r *Run) Take(ctx context.Context, name string, act func(context.Context) error) error {
+	r.step = &probes.Step{Name: name}
+	started := time.Now()
+	err := act(ctx)
+	r.step.MS = milliseconds(time.Since(started))
+	if err != nil {
+		r.step.Error = err.Error()
+		r.result.FailedStep = name
+	}
+	r.result.Steps = append(r.result.Steps, *r.step)
+	return err
+}
+
+// Figure notes a number that the run measured, for people and metrics. Name is
+// in snake_case and ends in the unit, such as clock_skew_seconds.
+func (r *Run) Figure(name string, value float64) {
+	if r.result.Figures == nil {
+		r.result.Figures = map[string]float64{}
+	}
+	r.result.Figures[name] = value
+}
+
+// Result is what the run has found so far.
+func (r *Run) Result() *probes.Result { return r.result }
+
+// Now is the clock of this machine.
+func (r *Run) Now() time.Time { return r.cfg.Now() }
+
+// MaxSkew is how far clocks may be apart.
+func (r *Run) MaxSkew() time.Duration { return r.cfg.MaxSkew }
+
+// Age is how old an answer may be that was made for this run.
+func (r *Run) Age() time.Duration { return r.cfg.AttemptTimeout }
+
+// Send makes one exchange as part of the step in progress. Its error is an
+// *exchange.Failure.
+func (r *Run) Send(ctx context.Context, request *http.Request) (*exchange.Reply, error) {
+	reply, hop, err := r.client.Do(ctx, request)
+	r.step.Hops = append(r.step.Hops, hop)
+	r.step.Phases.Add(hop.Phases)
+	r.step.Status = hop.Status
+	if err != nil {
+		return nil, err
+	}
+	r.lastDate, r.heardAt = reply.Header, r.cfg.Now()
+	r.Expires(reply.CertExpiry)
+	return reply, nil
+}
+
+// Expires remembers the earliest expiry of a certificate.
+func (r *Run) Expires(at time.Time) {
+	if known := r.result.CertExpiry; !at.IsZero() && (known.IsZero() || at.Before(known)) {
+		r.result.CertExpiry = at.UTC()
+	}
+}
+
+// Get asks for address.
+func (r *Run) Get(ctx context.Context, address string, accept string) (*exchange.Reply, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return nil, exchange.Brokenf(verdict.Content, "%q is no address to ask: %v", address, err)
+	}
+	request.Header.Set("Accept", accept)
+	return r.Send(ctx, request)
+}
+
+// Submit sends a form as a browser does (HTML Living Standard, form
+// submission).
+func (r *Run) Submit(ctx context.Context, method string, action *url.URL, values url.Values) (*exchange.Reply, error) {
+	address, body := *action, ""
+	if method == http.MethodGet {
+		address.RawQuery = values.Encode()
+	} else {
+		body = values.Encode()
+	}
+	request, err := http.NewRequestWithContext(ctx, method, address.String(), strings.NewReader(body))
+	if err != nil {
+		return nil, exchange.Brokenf(verdict.LoginForm, "the form at %s cannot be sent: %v", action.Path, err)
+	}
+	if method != http.MethodGet {
+		request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		request.Header.Set("Origin", action.Scheme+"://"+action.Host)
+	}
+	request.Header.Set("Accept", AcceptHTML)
+	return r.Send(ctx, request)
+}
