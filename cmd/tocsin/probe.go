@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
@@ -12,9 +13,10 @@ import (
 
 	"tocsin/internal/journal"
 	"tocsin/internal/strictyaml"
+	"tocsin/internal/target"
 	"tocsin/internal/verdict"
 	"tocsin/probes"
-	"tocsin/probes/oidc"
+	"tocsin/probes/plan"
 )
 
 func (a *app) probeCommand() *cobra.Command {
@@ -47,11 +49,32 @@ func (a *app) loadProbes() ([]probes.Probe, error) {
 	if err != nil {
 		return nil, err
 	}
-	all, err := oidc.Probes(loaded)
+	entries, err := a.loadEntries(loaded, 0)
+	if err != nil {
+		return nil, err
+	}
+	all := make([]probes.Probe, 0, len(entries))
+	for _, entry := range entries {
+		all = append(all, entry.Probe)
+	}
+	return all, nil
+}
+
+// loadEntries reads the plan for a target and makes its probes. A positive
+// interval replaces the plan's usual one.
+func (a *app) loadEntries(t *target.Target, interval time.Duration) ([]plan.Entry, error) {
+	planned, err := plan.ForTarget(t, a.planPath)
 	if err != nil {
 		return nil, usageError(err)
 	}
-	return all, nil
+	if interval > 0 {
+		planned = planned.Faster(interval)
+	}
+	entries, err := planned.Entries(t)
+	if err != nil {
+		return nil, usageError(err)
+	}
+	return entries, nil
 }
 
 // described is a probe that can say what it does.

@@ -21,6 +21,7 @@ import (
 type app struct {
 	stdout, stderr io.Writer
 	targetPath     string
+	planPath       string
 	stateDir       string
 	json           bool
 	log            *slog.Logger
@@ -93,6 +94,7 @@ func newRoot(a *app) *cobra.Command {
 	root.SetErr(a.stderr)
 	flags := root.PersistentFlags()
 	flags.StringVar(&a.targetPath, "target", defaultTarget(), "read where the system under test is from `FILE` ($TOCSIN_TARGET)")
+	flags.StringVar(&a.planPath, "plan", os.Getenv("TOCSIN_PLAN"), "read what is probed and when from `FILE` ($TOCSIN_PLAN; default: the plan of the target file, else all its journeys)")
 	flags.StringVar(&a.stateDir, "state", defaultState(), "keep journal, baselines and runs in `DIR` ($TOCSIN_STATE)")
 	flags.BoolVar(&a.json, "json", false, "print JSON instead of text")
 	root.AddCommand(

@@ -24,7 +24,7 @@ import (
 	"tocsin/internal/telemetry"
 	"tocsin/probes"
 	"tocsin/probes/monitor"
-	"tocsin/probes/oidc"
+	"tocsin/probes/plan"
 	"tocsin/probes/schedule"
 )
 
@@ -44,23 +44,23 @@ func (a *app) serveCommand() *cobra.Command {
 	}
 	flags := command.Flags()
 	flags.StringVar(&options.listen, "listen", "127.0.0.1:9464", "listen at `ADDRESS`")
-	flags.DurationVar(&options.interval, "interval", 5*time.Second, "run each probe every `DURATION`")
+	flags.DurationVar(&options.interval, "interval", 0, "run each probe every `DURATION` where the plan file does not say how often (default 5s)")
 	flags.StringVar(&options.checkpoint, "checkpoint", "local", "`NAME` of the place the probes run from")
 	return command
 }
 
 // serve runs until ctx ends, then lets requests and runs under way finish.
 func (a *app) serve(ctx context.Context, options serveOptions) (err error) {
-	if options.interval < time.Second {
+	if options.interval != 0 && options.interval < time.Second {
 		return usageError(fmt.Errorf("interval %s is shorter than a second: it would be load, not probing (see tocsin load)", options.interval))
 	}
 	loaded, err := a.loadTarget()
 	if err != nil {
 		return err
 	}
-	all, err := oidc.Probes(loaded)
+	entries, err := a.loadEntries(loaded, options.interval)
 	if err != nil {
-		return usageError(err)
+		return err
 	}
 	listener, err := listen(options.listen)
 	if err != nil {
@@ -75,12 +75,12 @@ func (a *app) serve(ctx context.Context, options serveOptions) (err error) {
 	if _, err := events.AppendValue(ctx, journal.KindConsoleStarted, "", "", started); err != nil {
 		return errors.Join(unknownError(err), listener.Close())
 	}
-	parts := served{app: a, target: loaded, probes: all, events: events, options: options}
+	parts := served{app: a, target: loaded, entries: entries, events: events, options: options}
 	handler, monitoring, err := parts.build()
 	if err != nil {
 		return errors.Join(unknownError(err), listener.Close())
 	}
-	a.log.Info("serving", "console", "http://"+listener.Addr().String()+"/", "target", loaded.Name, "probes", len(all), "interval", options.interval)
+	a.log.Info("serving", "console", "http://"+listener.Addr().String()+"/", "target", loaded.Name, "probes", len(entries))
 	return serveUntil(ctx, listener, handler, monitoring.Run)
 }
 
@@ -99,7 +99,7 @@ func listen(address string) (net.Listener, error) {
 type served struct {
 	app     *app
 	target  *target.Target
-	probes  []probes.Probe
+	entries []plan.Entry
 	events  *journal.Journal
 	options serveOptions
 }
@@ -112,11 +112,16 @@ func (s served) build() (http.Handler, *monitor.Monitor, error) {
 	})
 	build.Set(1)
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), build)
-	entries := make([]schedule.Entry, 0, len(s.probes))
-	intervals := make(map[string]time.Duration, len(s.probes))
-	for _, probe := range s.probes {
-		entries = append(entries, schedule.Entry{Probe: probe, Interval: s.options.interval})
-		intervals[probe.Name()] = s.options.interval
+	entries := make([]schedule.Entry, 0, len(s.entries))
+	intervals := make(map[string]time.Duration, len(s.entries))
+	all := make([]probes.Probe, 0, len(s.entries))
+	for _, planned := range s.entries {
+		all = append(all, planned.Probe)
+		if planned.Off {
+			continue
+		}
+		entries = append(entries, schedule.Entry{Probe: planned.Probe, Interval: planned.Interval})
+		intervals[planned.Probe.Name()] = planned.Interval
 	}
 	monitoring, err := monitor.New(monitor.Config{
 		Target: s.target.Name, Checkpoint: s.options.checkpoint, Entries: entries,
@@ -138,7 +143,7 @@ func (s served) build() (http.Handler, *monitor.Monitor, error) {
 	mux := http.NewServeMux()
 	mux.Handle("/", page)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{EnableOpenMetrics: true, Registry: registry}))
-	mux.Handle("GET /probe", monitor.NewBlackbox(s.target, s.probes, s.events, s.app.log))
+	mux.Handle("GET /probe", monitor.NewBlackbox(s.target, all, s.events, s.app.log))
 	mux.Handle(pager.Path, pager.NewReceiver(s.events, s.app.log))
 	mux.Handle("GET "+runbooks.Path, runbooks.Handler())
 	return mux, monitoring, nil

@@ -59,7 +59,7 @@ func (t *Target) defaults() {
 func (t *Target) resolve(folder string) {
 	for _, path := range []*string{
 		&t.TLS.CAFile, &t.Client.KeyFile, &t.Accounts.Probe.SecretFile, &t.Accounts.Load.SecretFile,
-		&t.Prometheus.RulesFile, &t.Alertmanager.ConfigFile, &t.Injector.Socket,
+		&t.Prometheus.RulesFile, &t.Alertmanager.ConfigFile, &t.Injector.Socket, &t.Plan,
 	} {
 		if *path != "" && !filepath.IsAbs(*path) {
 			*path = filepath.Join(folder, *path)
@@ -88,6 +88,7 @@ func (c *checker) target(t *Target) {
 	c.accounts(t.Accounts)
 	c.choice("login.driver", t.Login.Driver, DriverForm)
 	c.zones(t.Zones)
+	c.file("plan", t.Plan, false)
 	c.url("prometheus.url", t.Prometheus.URL, false)
 	c.url("alertmanager.url", t.Alertmanager.URL, false)
 	if t.Injector.Kind == "" && c.document.Has("injector") {

@@ -27,6 +27,9 @@ type Target struct {
 	Alertmanager Alertmanager `yaml:"alertmanager"`
 	Pager        Pager        `yaml:"pager"`
 	Injector     Injector     `yaml:"injector"`
+	// Plan is the file that says what is probed and when; empty for the plan
+	// that follows from the target.
+	Plan string `yaml:"plan"`
 }
 
 // TLS says whom to trust. Without CAFile, the roots of the machine.

@@ -68,6 +68,8 @@ type Spec struct {
 	// Attempts is how often it is tried at most; only transient failures are
 	// tried again. Default 2.
 	Attempts int
+	// Every is how often it runs where nobody says otherwise; 0 for the usual.
+	Every time.Duration
 	// Walk makes one attempt. Its error should be an *exchange.Failure; any
 	// other is a mistake of the probe itself.
 	Walk func(ctx context.Context, run *Run) error
@@ -96,6 +98,18 @@ func (p *Probe) Name() string { return p.spec.Name }
 
 // About says in one line what the probe does.
 func (p *Probe) About() string { return p.spec.About }
+
+// Every is how often the probe runs where nobody says otherwise; 0 for the
+// usual pace.
+func (p *Probe) Every() time.Duration { return p.spec.Every }
+
+// Within is the same probe with another time limit for one attempt.
+func (p *Probe) Within(attempt time.Duration) probes.Probe {
+	limited := *p
+	limited.cfg.AttemptTimeout = attempt
+	limited.cfg.ExchangeTimeout = min(limited.cfg.ExchangeTimeout, attempt)
+	return &limited
+}
 
 // errAttemptTimeout is the cause with which an attempt ends that took too
 // long. Unlike a cancellation from outside, that is the target's failure.

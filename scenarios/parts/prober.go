@@ -8,7 +8,7 @@ import (
 	"tocsin/internal/target"
 	"tocsin/internal/verdict"
 	"tocsin/probes"
-	"tocsin/probes/oidc"
+	"tocsin/probes/plan"
 )
 
 // Prober runs the probes of a target by name.
@@ -19,14 +19,18 @@ type Prober struct {
 
 // NewProber makes every probe that the target file allows.
 func NewProber(t *target.Target) (*Prober, error) {
-	all, err := oidc.Probes(t)
+	planned, err := plan.ForTarget(t, "")
 	if err != nil {
 		return nil, fmt.Errorf("make probes: %w", err)
 	}
-	prober := &Prober{probes: make(map[string]probes.Probe, len(all))}
-	for _, probe := range all {
-		prober.names = append(prober.names, probe.Name())
-		prober.probes[probe.Name()] = probe
+	entries, err := planned.Entries(t)
+	if err != nil {
+		return nil, fmt.Errorf("make probes: %w", err)
+	}
+	prober := &Prober{probes: make(map[string]probes.Probe, len(entries))}
+	for _, entry := range entries {
+		prober.names = append(prober.names, entry.Probe.Name())
+		prober.probes[entry.Probe.Name()] = entry.Probe
 	}
 	return prober, nil
 }
@@ -38,10 +42,9 @@ func (p *Prober) Names() []string { return p.names }
 func (p *Prober) Run(ctx context.Context, name string) probes.Result {
 	probe, ok := p.probes[name]
 	if !ok {
-		return probes.Result{
-			Probe: name, Verdict: verdict.Unknown, Started: time.Now(),
-			Reason: "the target has no such probe",
-		}
+		result := probes.Result{Probe: name, Started: time.Now()}
+		result.End(verdict.NoData, "the target has no such probe")
+		return result
 	}
 	return probe.Run(ctx)
 }

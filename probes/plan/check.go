@@ -1,0 +1,51 @@
+package plan
+
+import (
+	"tocsin/probes"
+	"tocsin/probes/journey"
+)
+
+// Check is one probe of a single thing. Exactly one kind is set.
+type Check struct {
+	Name   string `yaml:"name"`
+	Timing `yaml:",inline"`
+}
+
+// kinds lists the kinds that a check may be of, in the order of the file's
+// documentation.
+func (c *Check) kinds() []kind {
+	return []kind{}
+}
+
+// kind is the configuration of one kind of check under its key in the file.
+// The package that the configuration comes from owns what it means.
+type kind struct {
+	key string
+	// set is true where the file has it.
+	set     bool
+	resolve func(folder string)
+	check   func(report func(key, problem, hint string))
+	probe   func(base journey.Config, name string) (probes.Probe, error)
+}
+
+// configuration is what the package of a kind provides: paths made absolute,
+// and defaults filled in while everything wrong is reported, by keys that are
+// relative to it.
+type configuration[C any] interface {
+	*C
+	Resolve(folder string)
+	Check(report func(key, problem, hint string))
+}
+
+// kindOf ties a configuration to the key it has in the file and to the probe
+// that is made of it.
+func kindOf[C any, P configuration[C]](key string, cfg P, make func(journey.Config, string, C) (probes.Probe, error)) kind {
+	return kind{
+		key: key, set: cfg != nil,
+		resolve: func(folder string) { cfg.Resolve(folder) },
+		check:   func(report func(key, problem, hint string)) { cfg.Check(report) },
+		probe: func(base journey.Config, name string) (probes.Probe, error) {
+			return make(base, name, *cfg)
+		},
+	}
+}
