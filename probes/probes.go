@@ -73,6 +73,13 @@ type Result struct {
 	// Figures are what the run measured beside its times, by names that end in
 	// their unit, such as clock_skew_seconds.
 	Figures map[string]float64 `json:"figures,omitempty"`
+	// Evidence is the folder of the run below the folder of runs; empty where
+	// nothing was kept.
+	Evidence string `json:"evidence,omitempty"`
+	// Exchanges of the last attempt and Artifacts are what evidence is made of.
+	// They hold secrets and are never written as they are.
+	Exchanges []Exchange `json:"-"`
+	Artifacts []Artifact `json:"-"`
 	// Intended is when the schedule wanted the run to start, and LatencyMS
 	// counts from then. A run without a schedule has neither.
 	Intended  time.Time `json:"intended,omitzero"`

@@ -49,6 +49,8 @@ type Reply struct {
 	Status int
 	Header http.Header
 	Body   []byte
+	// TLS is how the connection was made; nil without TLS.
+	TLS *tls.ConnectionState
 	// CertExpiry is the earliest expiry in the chain of the server; zero
 	// without TLS.
 	CertExpiry time.Time
@@ -121,6 +123,7 @@ func (c *Client) roundTrip(request *http.Request, watch *stopwatch) (reply *Repl
 	}
 	reply = &Reply{URL: request.URL, Status: response.StatusCode, Header: response.Header, Body: body}
 	if response.TLS != nil {
+		reply.TLS = response.TLS
 		reply.CertExpiry = earliestExpiry(response.TLS.PeerCertificates)
 	}
 	return reply, nil

@@ -138,7 +138,7 @@ func (p *Probe) Run(ctx context.Context) probes.Result {
 
 // attempt makes the journey once and leaves its steps in result.
 func (p *Probe) attempt(ctx context.Context, trace telemetry.Trace, result *probes.Result) *exchange.Failure {
-	result.Steps, result.FailedStep, result.Figures = nil, "", nil
+	result.Steps, result.FailedStep, result.Figures, result.Exchanges, result.Artifacts = nil, "", nil, nil, nil
 	client, err := exchange.New(exchange.Config{
 		Roots: p.cfg.Roots, Timeout: p.cfg.ExchangeTimeout, Trace: trace, RunID: result.RunID, Now: p.cfg.Now,
 	})

@@ -70,7 +70,9 @@ func (r *Run) Age() time.Duration { return r.cfg.AttemptTimeout }
 // Send makes one exchange as part of the step in progress. Its error is an
 // *exchange.Failure.
 func (r *Run) Send(ctx context.Context, request *http.Request) (*exchange.Reply, error) {
+	started, sent := time.Now(), recordRequest(request)
 	reply, hop, err := r.client.Do(ctx, request)
+	r.result.Exchanges = append(r.result.Exchanges, sent.ended(r.step.Name, started, hop, reply, err))
 	r.step.Hops = append(r.step.Hops, hop)
 	r.step.Phases.Add(hop.Phases)
 	r.step.Status = hop.Status

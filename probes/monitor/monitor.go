@@ -79,7 +79,7 @@ func (m *Monitor) Run(ctx context.Context) {
 // refuses: results wait in memory and are not lost while the disk is full.
 func (m *Monitor) record(ctx context.Context, result probes.Result) {
 	writing := context.WithoutCancel(ctx)
-	result = withoutEvidence(result)
+	result = withoutHops(result)
 	for {
 		started := time.Now()
 		bounded, cancel := context.WithTimeout(writing, lastWrite)
@@ -101,9 +101,9 @@ func (m *Monitor) record(ctx context.Context, result probes.Result) {
 	}
 }
 
-// withoutEvidence drops the single exchanges of a run that passed at once: they
+// withoutHops drops the single exchanges of a run that passed at once: they
 // would be most of the journal, and nobody asks for them. The steps stay.
-func withoutEvidence(result probes.Result) probes.Result {
+func withoutHops(result probes.Result) probes.Result {
 	if result.Verdict != verdict.Pass {
 		return result
 	}
