@@ -84,6 +84,15 @@ type Result struct {
 	// counts from then. A run without a schedule has neither.
 	Intended  time.Time `json:"intended,omitzero"`
 	LatencyMS float64   `json:"latency_ms,omitempty"`
+	// IntervalMS is the interval of the schedule, which is the time that the run
+	// stands for in the arithmetic of uptime.
+	IntervalMS int64 `json:"interval_ms,omitempty"`
+	// Runs is how many runs in a row, the first of them at Intended, this
+	// result stands for that could not start; 0 for a result of one run.
+	Runs int `json:"runs,omitempty"`
+	// Maintenance names the announced windows that were open when the run was
+	// due. It ran all the same.
+	Maintenance string `json:"maintenance,omitempty"`
 }
 
 // End sets why the run ended as it did, and with it the verdict.

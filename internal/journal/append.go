@@ -73,7 +73,7 @@ func (j *Journal) record(batch []*submission) error {
 	ctx := context.Background()
 	return j.transact(ctx, func(transaction *sql.Tx) (err error) {
 		insert, err := transaction.PrepareContext(ctx,
-			`INSERT INTO events (time_ns, mono_ns, kind, run_id, trace_id, payload) VALUES (?, ?, ?, ?, ?, ?)`)
+			`INSERT INTO events (time_ns, mono_ns, kind, run_id, trace_id, payload, compactable) VALUES (?, ?, ?, ?, ?, ?, ?)`)
 		if err != nil {
 			return fmt.Errorf("prepare: %w", err)
 		}
@@ -142,7 +142,7 @@ func add(ctx context.Context, insert *sql.Stmt, event *Event) error {
 		return err
 	}
 	now := time.Now().UTC()
-	result, err := insert.ExecContext(ctx, now.UnixNano(), int64(mono), event.Kind, event.RunID, event.TraceID, string(event.Payload))
+	result, err := insert.ExecContext(ctx, now.UnixNano(), int64(mono), event.Kind, event.RunID, event.TraceID, string(event.Payload), event.Compactable)
 	if err != nil {
 		return fmt.Errorf("insert: %w", err)
 	}

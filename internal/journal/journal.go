@@ -42,6 +42,9 @@ type Event struct {
 	RunID   string          `json:"run_id"`
 	TraceID string          `json:"trace_id"`
 	Payload json.RawMessage `json:"payload"`
+	// Compactable marks an event that may later be replaced by the segment that
+	// accounts for it; see Compact. Whoever records it decides.
+	Compactable bool `json:"-"`
 }
 
 // Query selects events; a zero field selects all. Events come oldest first;
@@ -50,9 +53,13 @@ type Query struct {
 	Kind     string
 	RunID    string
 	AfterSeq int64
-	Since    time.Time
-	Limit    int
-	Newest   bool
+	// UptoSeq is the last event to select.
+	UptoSeq int64
+	Since   time.Time
+	Limit   int
+	Newest  bool
+	// Compactable selects only events that a segment may replace.
+	Compactable bool
 }
 
 // Journal is an open journal. It is safe for concurrent use.

@@ -31,7 +31,8 @@ func (j *Journal) Read(ctx context.Context, query Query) (events []Event, err er
 }
 
 func (q Query) statement() (string, []any) {
-	var conditions []string
+	// What a segment accounts for is gone, even while its rows are being swept.
+	conditions := []string{"NOT (compactable = 1 AND seq <= (SELECT coalesce(max(upto), 0) FROM compactions))"}
 	var values []any
 	where := func(condition string, value any) {
 		conditions = append(conditions, condition)
@@ -46,14 +47,17 @@ func (q Query) statement() (string, []any) {
 	if q.AfterSeq > 0 {
 		where("seq > ?", q.AfterSeq)
 	}
+	if q.UptoSeq > 0 {
+		where("seq <= ?", q.UptoSeq)
+	}
+	if q.Compactable {
+		conditions = append(conditions, "compactable = 1")
+	}
 	if !q.Since.IsZero() {
 		where("time_ns >= ?", q.Since.UnixNano())
 	}
-	statement := "SELECT seq, time_ns, mono_ns, kind, run_id, trace_id, payload FROM events"
-	if len(conditions) > 0 {
-		statement += " WHERE " + strings.Join(conditions, " AND ")
-	}
-	statement += " ORDER BY seq"
+	statement := "SELECT seq, time_ns, mono_ns, kind, run_id, trace_id, payload, compactable FROM events" +
+		" WHERE " + strings.Join(conditions, " AND ") + " ORDER BY seq"
 	if q.Newest {
 		statement += " DESC"
 	}
@@ -68,7 +72,7 @@ func scan(rows *sql.Rows) (Event, error) {
 	var event Event
 	var wall, mono int64
 	var payload string
-	err := rows.Scan(&event.Seq, &wall, &mono, &event.Kind, &event.RunID, &event.TraceID, &payload)
+	err := rows.Scan(&event.Seq, &wall, &mono, &event.Kind, &event.RunID, &event.TraceID, &payload, &event.Compactable)
 	if err != nil {
 		return event, fmt.Errorf("scan event: %w", err)
 	}

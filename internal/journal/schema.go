@@ -11,10 +11,11 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 )
 
-const schemaVersion = 1
+const schemaVersion = 2
 
-// The triggers make the file append-only for every program that opens it.
-const schema = `
+// migrations lead from each version to the next. The triggers make the file
+// append-only for every program that opens it.
+var migrations = []string{`
 CREATE TABLE events (
 	seq      INTEGER PRIMARY KEY AUTOINCREMENT,
 	time_ns  INTEGER NOT NULL,
@@ -31,7 +32,44 @@ BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END;
 CREATE TRIGGER events_are_not_deleted BEFORE DELETE ON events
 BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END;
 PRAGMA user_version = 1;
-`
+`, `
+ALTER TABLE events ADD COLUMN compactable INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX events_to_compact ON events (seq) WHERE compactable = 1;
+CREATE TABLE series (
+	id   INTEGER PRIMARY KEY,
+	name TEXT NOT NULL UNIQUE
+);
+CREATE TABLE segments (
+	series INTEGER NOT NULL,
+	hour   INTEGER NOT NULL,
+	upto   INTEGER NOT NULL,
+	events INTEGER NOT NULL,
+	data   BLOB NOT NULL,
+	PRIMARY KEY (series, hour, upto)
+) WITHOUT ROWID;
+CREATE TABLE compactions (
+	upto    INTEGER PRIMARY KEY,
+	time_ns INTEGER NOT NULL,
+	events  INTEGER NOT NULL
+);
+DROP TRIGGER events_are_not_deleted;
+CREATE TRIGGER events_are_deleted_only_when_compacted BEFORE DELETE ON events
+WHEN OLD.compactable = 0 OR OLD.seq > (SELECT coalesce(max(upto), 0) FROM compactions)
+BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END;
+CREATE TRIGGER series_are_not_changed BEFORE UPDATE ON series
+BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END;
+CREATE TRIGGER series_are_not_deleted BEFORE DELETE ON series
+BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END;
+CREATE TRIGGER segments_are_not_changed BEFORE UPDATE ON segments
+BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END;
+CREATE TRIGGER segments_are_not_deleted BEFORE DELETE ON segments
+BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END;
+CREATE TRIGGER compactions_are_not_changed BEFORE UPDATE ON compactions
+BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END;
+CREATE TRIGGER compactions_are_not_deleted BEFORE DELETE ON compactions
+BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END;
+PRAGMA user_version = 2;
+`}
 
 // ErrFull means that there is no room for the journal to grow.
 var ErrFull = errors.New("disk full")
@@ -55,8 +93,10 @@ func (j *Journal) prepare(ctx context.Context) error {
 	if version == schemaVersion {
 		return rollback(transaction)
 	}
-	if _, err := transaction.ExecContext(ctx, schema); err != nil {
-		return errors.Join(fmt.Errorf("create schema: %w", err), rollback(transaction))
+	for _, migration := range migrations[version:] {
+		if _, err := transaction.ExecContext(ctx, migration); err != nil {
+			return errors.Join(fmt.Errorf("create schema: %w", err), rollback(transaction))
+		}
 	}
 	if err := transaction.Commit(); err != nil {
 		return fmt.Errorf("commit schema: %w", err)

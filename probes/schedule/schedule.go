@@ -147,7 +147,7 @@ func (s *Schedule) start(ctx context.Context, entry Entry, intended time.Time, s
 	runs.Go(func() {
 		defer func() { <-slots }()
 		result := entry.Probe.Run(ctx)
-		result.Intended = intended.UTC()
+		result.Intended, result.IntervalMS = intended.UTC(), entry.Interval.Milliseconds()
 		result.LatencyMS = float64(time.Since(intended).Microseconds()) / 1000
 		s.finish(result)
 	})
@@ -163,7 +163,7 @@ func (s *Schedule) miss(entry Entry, intended time.Time, why string) {
 	s.cfg.Missed(entry.Probe.Name())
 	result := probes.Result{
 		Probe: entry.Probe.Name(), Target: s.cfg.Target, RunID: telemetry.RunID(),
-		Started: time.Now().UTC(), Intended: intended.UTC(),
+		Started: time.Now().UTC(), Intended: intended.UTC(), IntervalMS: entry.Interval.Milliseconds(),
 	}
 	result.End(verdict.Missed, "the run could not start: "+why)
 	s.finish(result)
