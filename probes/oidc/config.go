@@ -4,20 +4,33 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 
 	"tocsin/internal/target"
 	"tocsin/probes"
+	"tocsin/probes/form"
 	"tocsin/probes/journey"
+	"tocsin/probes/login"
+	"tocsin/probes/login/pages"
 )
 
 // Config of the probes of one provider.
 type Config struct {
 	journey.Config
 	// Issuer is the issuer identifier, exactly as the provider states it.
-	Issuer  string
-	Client  target.Client
-	Account target.Account
-	Login   target.Login
+	Issuer string
+	Client target.Client
+	// Driver logs the synthetic person in.
+	Driver Driver
+}
+
+// Driver takes a person through the pages of the provider.
+type Driver interface {
+	// Login opens the authorization request and goes on until the provider
+	// sends the person back to the client. It takes the steps of run itself.
+	// It returns the redirect URI with the provider's answer, which it does not
+	// judge and never fetches. The error is an *exchange.Failure.
+	Login(ctx context.Context, run *journey.Run, request login.Request) (*url.URL, error)
 }
 
 // FromTarget takes from a target file what the probes need.
@@ -28,8 +41,15 @@ func FromTarget(t *target.Target) (Config, error) {
 	}
 	return Config{
 		Config: journey.Config{Target: t.Name, Roots: roots},
-		Issuer: t.Issuer, Client: t.Client, Account: t.Accounts.Probe, Login: t.Login,
+		Issuer: t.Issuer, Client: t.Client, Driver: driver(t),
 	}, nil
+}
+
+// driver is the way to log in that the target file names.
+func driver(t *target.Target) Driver {
+	person := login.Person{ID: t.Accounts.Probe.IndividualID, SecretFile: t.Accounts.Probe.SecretFile}
+	fields := t.Login.Fields
+	return pages.New(pages.Config{Person: person, Fields: form.Fields{ID: fields.IndividualID, Secret: fields.Secret}})
 }
 
 // probe makes the probe of one journey through the provider.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 
-	"tocsin/internal/target"
 	"tocsin/probes/journey"
 )
 
@@ -14,8 +13,8 @@ func New(cfg Config) (*journey.Probe, error) {
 	if cfg.Client.ID == "" || cfg.Client.RedirectURI == "" {
 		return nil, errors.New("login probe needs a client with a redirect URI")
 	}
-	if cfg.Login.Driver != "" && cfg.Login.Driver != target.DriverForm {
-		return nil, errors.New("login probe knows the driver form only, not " + cfg.Login.Driver)
+	if cfg.Driver == nil {
+		return nil, errors.New("login probe needs a driver for the login pages")
 	}
 	return cfg.probe(journey.Spec{
 		Name: "login", About: "makes a whole fresh login, from discovery to userinfo",
@@ -26,17 +25,18 @@ func walkLogin(ctx context.Context, s *session) error {
 	if err := s.discover(ctx, s.cfg.Issuer+wellKnown); err != nil {
 		return err
 	}
+	if err := s.Take(ctx, "jwks", s.readKeys); err != nil {
+		return err
+	}
+	if err := s.enter(ctx); err != nil {
+		return err
+	}
 	steps := []struct {
 		name string
 		act  func(context.Context) error
 		// skip is nil for steps that every login has.
 		skip func() bool
 	}{
-		{name: "jwks", act: s.readKeys},
-		{name: "authorize", act: s.authorize},
-		{name: "login-form", act: s.openLoginForm},
-		{name: "login", act: s.logIn},
-		{name: "consent", act: s.consent, skip: s.arrived},
 		{name: "code", act: s.receiveCode},
 		{name: "token", act: s.redeem},
 		{name: "id-token", act: s.verifyIDToken},

@@ -15,6 +15,8 @@ import (
 	"tocsin/internal/telemetry"
 	"tocsin/internal/verdict"
 	"tocsin/probes"
+	"tocsin/probes/login"
+	"tocsin/probes/login/pages"
 	"tocsin/probes/oidc"
 )
 
@@ -164,8 +166,9 @@ func TestABrokenPromiseFailsAtItsStepWithAPlainReason(t *testing.T) {
 }
 
 func TestAWrongPINIsSaidInTheWordsOfThePage(t *testing.T) {
-	cfg := newProvider(t, faults{}).config()
-	write(t, cfg.Account.SecretFile, []byte("000000"))
+	p := newProvider(t, faults{})
+	cfg := p.config()
+	cfg.Driver = p.driver(t.TempDir(), "000000")
 	result := run(t, cfg)
 	if result.Verdict != verdict.Fail || result.FailedStep != "login" || !strings.Contains(result.Detail, `"Number or PIN is wrong."`) {
 		t.Fatalf("got %s at %q: %s", result.Verdict, result.FailedStep, result.Detail)
@@ -256,7 +259,7 @@ func TestOurOwnFaultsAreUnknown(t *testing.T) {
 	})
 	t.Run("the secret file is gone", func(t *testing.T) {
 		cfg := newProvider(t, faults{}).config()
-		cfg.Account.SecretFile = "/nonexistent/pin"
+		cfg.Driver = pages.New(pages.Config{Person: login.Person{ID: personID, SecretFile: "/nonexistent/pin"}})
 		expect(t, run(t, cfg), verdict.Unknown, "login", "/nonexistent/pin")
 	})
 	t.Run("we stopped the run", func(t *testing.T) {

@@ -28,6 +28,8 @@ import (
 
 	"tocsin/internal/target"
 	"tocsin/probes/journey"
+	"tocsin/probes/login"
+	"tocsin/probes/login/pages"
 	"tocsin/probes/oidc"
 )
 
@@ -110,7 +112,6 @@ func (p *provider) config() oidc.Config {
 		p.t.Fatal(err)
 	}
 	write(p.t, filepath.Join(folder, "client.jwk"), encoded)
-	write(p.t, filepath.Join(folder, "pin"), []byte(personPIN+"\n"))
 	return oidc.Config{
 		Config: journey.Config{
 			Target: "test", Roots: pool, ExchangeTimeout: 2 * time.Second,
@@ -121,8 +122,15 @@ func (p *provider) config() oidc.Config {
 			ID: clientID, KeyFile: filepath.Join(folder, "client.jwk"),
 			RedirectURI: "https://client.invalid/callback", Scopes: []string{"openid", "profile"},
 		},
-		Account: target.Account{IndividualID: personID, SecretFile: filepath.Join(folder, "pin")},
+		Driver: p.driver(folder, personPIN),
 	}
+}
+
+// driver logs the person in with a PIN.
+func (p *provider) driver(folder, pin string) oidc.Driver {
+	file := filepath.Join(folder, "pin")
+	write(p.t, file, []byte(pin+"\n"))
+	return pages.New(pages.Config{Person: login.Person{ID: personID, SecretFile: file}})
 }
 
 func write(t *testing.T, path string, data []byte) {

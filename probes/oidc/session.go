@@ -1,9 +1,6 @@
 package oidc
 
-import (
-	"tocsin/probes/exchange"
-	"tocsin/probes/journey"
-)
+import "tocsin/probes/journey"
 
 // session is one attempt of a journey through the provider. It carries what
 // one step learns and a later needs.
@@ -14,7 +11,6 @@ type session struct {
 	provider metadata
 	keys     keySet
 	flow     flow
-	page     *exchange.Reply
 	code     string
 	tokens   tokenReply
 	subject  string

@@ -1,0 +1,51 @@
+package login
+
+import (
+	"net/url"
+
+	"tocsin/internal/target"
+	"tocsin/internal/verdict"
+	"tocsin/probes/exchange"
+)
+
+// Request is one login that is to be made.
+type Request struct {
+	// Address is the authorization request (RFC 6749, section 4.1.1), as a
+	// browser would open it.
+	Address *url.URL
+	// RedirectURI is where the client is registered to be answered. It is never
+	// fetched.
+	RedirectURI string
+}
+
+// Answers reports whether address is the redirect URI, whatever parameters the
+// provider has added to it.
+func (r Request) Answers(address *url.URL) bool {
+	registered, err := url.Parse(r.RedirectURI)
+	if err != nil || address.Scheme != registered.Scheme || address.Host != registered.Host || address.Path != registered.Path {
+		return false
+	}
+	got := address.Query()
+	for name, values := range registered.Query() {
+		if got.Get(name) != values[0] {
+			return false
+		}
+	}
+	return true
+}
+
+// Person is the synthetic person who logs in.
+type Person struct {
+	ID         string
+	SecretFile string
+}
+
+// Secret reads the secret of the person. It is read at each login, so that it
+// can be changed while Tocsin runs. The error is an *exchange.Failure.
+func (p Person) Secret() (string, error) {
+	secret, err := target.ReadSecret(p.SecretFile)
+	if err != nil {
+		return "", exchange.Ownf(verdict.OwnConfig, err, "the secret of the synthetic person cannot be used: %v", err)
+	}
+	return secret, nil
+}
