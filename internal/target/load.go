@@ -44,10 +44,10 @@ func Load(path string) (*Target, error) {
 }
 
 func (t *Target) defaults() {
+	t.StatedIssuer = t.Issuer
 	t.Issuer = strings.TrimSuffix(t.Issuer, "/")
-	if t.Client.Auth == "" {
-		t.Client.Auth = AuthPrivateKeyJWT
-	}
+	t.Client.Auth = defaultAuth(t.Client.Auth, t.Client.SecretFile)
+	t.ServiceClient.Auth = defaultAuth(t.ServiceClient.Auth, t.ServiceClient.SecretFile)
 	if len(t.Client.Scopes) == 0 {
 		t.Client.Scopes = []string{"openid"}
 	}
@@ -58,7 +58,7 @@ func (t *Target) defaults() {
 
 func (t *Target) resolve(folder string) {
 	for _, path := range []*string{
-		&t.TLS.CAFile, &t.Client.KeyFile, &t.Accounts.Probe.SecretFile, &t.Accounts.Load.SecretFile,
+		&t.TLS.CAFile, &t.Client.KeyFile, &t.Client.SecretFile, &t.ServiceClient.KeyFile, &t.ServiceClient.SecretFile, &t.Accounts.Probe.SecretFile, &t.Accounts.Load.SecretFile,
 		&t.Prometheus.RulesFile, &t.Alertmanager.ConfigFile, &t.Injector.Socket, &t.Plan,
 	} {
 		if *path != "" && !filepath.IsAbs(*path) {
@@ -85,6 +85,9 @@ func (c *checker) target(t *Target) {
 	c.url("issuer", t.Issuer, true)
 	c.file("tls.ca_file", t.TLS.CAFile, false)
 	c.client(t.Client)
+	c.serviceClient(t.ServiceClient)
+	c.connectTo(t.ConnectTo)
+	c.features(t.Features)
 	c.accounts(t.Accounts)
 	c.choice("login.driver", t.Login.Driver, DriverForm)
 	c.zones(t.Zones)
@@ -98,24 +101,6 @@ func (c *checker) target(t *Target) {
 	if t.Injector.Kind != "" {
 		c.choice("injector.kind", t.Injector.Kind, InjectorLab)
 		c.required("injector.socket", t.Injector.Socket)
-	}
-}
-
-func (c *checker) client(client Client) {
-	c.required("client.id", client.ID)
-	c.choice("client.auth", client.Auth, AuthPrivateKeyJWT)
-	c.file("client.key_file", client.KeyFile, true)
-	parsed, err := url.Parse(client.RedirectURI)
-	switch {
-	case client.RedirectURI == "":
-		c.report("client.redirect_uri", "is missing", "")
-	case err != nil || !parsed.IsAbs():
-		c.report("client.redirect_uri", fmt.Sprintf("%q is not an absolute URL", client.RedirectURI), "")
-	case parsed.Fragment != "":
-		c.report("client.redirect_uri", "must have no fragment (RFC 6749, section 3.1.2)", "")
-	}
-	if !slices.Contains(client.Scopes, "openid") {
-		c.report("client.scopes", "lacks the scope openid, so no ID token would be issued", "")
 	}
 }
 

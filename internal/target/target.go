@@ -14,11 +14,21 @@ import (
 
 // Target is a system under test.
 type Target struct {
-	Version  int      `yaml:"version"`
-	Name     string   `yaml:"name"`
-	Issuer   string   `yaml:"issuer"`
-	TLS      TLS      `yaml:"tls"`
-	Client   Client   `yaml:"client"`
+	Version int    `yaml:"version"`
+	Name    string `yaml:"name"`
+	// Issuer is without a slash at its end, ready to append paths to.
+	// StatedIssuer is the issuer as the file has it: as an identifier, a slash
+	// at its end counts.
+	Issuer       string `yaml:"issuer"`
+	StatedIssuer string `yaml:"-"`
+	TLS          TLS    `yaml:"tls"`
+	// ConnectTo dials another host:port than the one an address names, while
+	// name, SNI and issuer stay: one zone or edge is probed as if it were all.
+	ConnectTo     map[string]string `yaml:"connect_to"`
+	Client        Client            `yaml:"client"`
+	ServiceClient ServiceClient     `yaml:"service_client"`
+	// Features are what the provider promises beyond a login.
+	Features []string `yaml:"features"`
 	Accounts Accounts `yaml:"accounts"`
 	Login    Login    `yaml:"login"`
 	// Zones are the entries of single zones; empty where there are none.
@@ -36,19 +46,6 @@ type Target struct {
 type TLS struct {
 	CAFile string `yaml:"ca_file"`
 }
-
-// Client is the OAuth client that Tocsin is registered as.
-type Client struct {
-	ID          string   `yaml:"id"`
-	Auth        string   `yaml:"auth"`
-	KeyFile     string   `yaml:"key_file"`
-	RedirectURI string   `yaml:"redirect_uri"`
-	Scopes      []string `yaml:"scopes"`
-}
-
-// AuthPrivateKeyJWT authenticates the client as OpenID Connect Core section 9
-// says: by an assertion signed with its key.
-const AuthPrivateKeyJWT = "private_key_jwt"
 
 // Accounts are the synthetic people.
 type Accounts struct {

@@ -83,7 +83,16 @@ func TestWhatIsWrongInATargetFileIsNamedWithItsLine(t *testing.T) {
 		"an issuer in the clear":               {"https://localhost:8443/\n", "http://id.example.org\n", 3, "issuer", "not https"},
 		"an issuer that is no URL":             {"https://localhost:8443/\n", "localhost\n", 3, "issuer", "not a URL"},
 		"a client without id":                  {"id: tocsin-synthetic", "id:", 6, "client.id", "is missing"},
-		"a way to authenticate nobody knows":   {"key_file: client.jwk", "key_file: client.jwk\n  auth: none", 8, "client.auth", "private_key_jwt"},
+		"a way to authenticate nobody knows":   {"key_file: client.jwk", "key_file: client.jwk\n  auth: tls", 8, "client.auth", "private_key_jwt, client_secret_basic"},
+		"a secret that nobody uses":            {"key_file: client.jwk", "key_file: client.jwk\n  auth: private_key_jwt\n  secret_file: pin", 9, "client.secret_file", "is not used by private_key_jwt"},
+		"a key that nobody uses":               {"key_file: client.jwk", "key_file: client.jwk\n  auth: none", 7, "client.key_file", "is not used by none"},
+		"a method without its secret":          {"key_file: client.jwk", "auth: client_secret_post", 6, "client.secret_file", "is missing"},
+		"a logout that leads nowhere":          {"key_file: client.jwk", "key_file: client.jwk\n  post_logout_redirect_uri: /bye", 8, "client.post_logout_redirect_uri", "not an absolute URL"},
+		"a service client that proves nothing": {"zones:\n", "service_client: {id: svc, auth: none}\nzones:\n", 13, "service_client.auth", "proves nothing"},
+		"a resource that is no URI":            {"zones:\n", "service_client: {id: svc, secret_file: pin, resource: api}\nzones:\n", 13, "service_client.resource", "RFC 8707"},
+		"an address to connect to, no port":    {"zones:\n", "connect_to: {\"localhost:8443\": localhost}\nzones:\n", 13, "connect_to.localhost:8443", "not host:port"},
+		"a feature nobody knows":               {"zones:\n", "features: [par, refersh]\nzones:\n", 13, "features[1]", "choose from par"},
+		"a feature twice":                      {"zones:\n", "features: [par, par]\nzones:\n", 13, "features[1]", "twice"},
 		"a relative redirect URI":              {"https://localhost:8443/synthetic", "/synthetic", 8, "client.redirect_uri", "not an absolute URL"},
 		"scopes without openid":                {"[openid, profile]", "[profile]", 9, "client.scopes", "lacks the scope openid"},
 		"a load range that is no number":       {`"0200"`, `"2x"`, 12, "accounts.load.first", "not a number"},
@@ -105,6 +114,35 @@ func TestWhatIsWrongInATargetFileIsNamedWithItsLine(t *testing.T) {
 				t.Errorf("got  %s\nwant line %d, key %s, …%s…", found, tc.line, tc.key, tc.want)
 			}
 		})
+	}
+}
+
+func TestTheMethodOfAClientFollowsFromItsFiles(t *testing.T) {
+	loaded, err := target.Load(folder(t, strings.NewReplacer(
+		"key_file: client.jwk", "secret_file: pin",
+		"zones:\n", "service_client: {id: svc, key_file: client.jwk, scopes: [api]}\nconnect_to: {\"localhost:8443\": \"[::1]:9443\"}\nfeatures: [par]\nzones:\n",
+	).Replace(whole)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if loaded.Client.Auth != target.AuthClientSecretBasic || loaded.ServiceClient.Auth != target.AuthPrivateKeyJWT {
+		t.Errorf("methods %q and %q", loaded.Client.Auth, loaded.ServiceClient.Auth)
+	}
+	if !filepath.IsAbs(loaded.Client.SecretFile) || !filepath.IsAbs(loaded.ServiceClient.KeyFile) {
+		t.Errorf("files do not start at the folder: %+v, %+v", loaded.Client, loaded.ServiceClient)
+	}
+	if !loaded.Promises(target.FeaturePAR) || loaded.Promises(target.FeatureDPoP) || loaded.ConnectTo["localhost:8443"] != "[::1]:9443" {
+		t.Errorf("features %v, connect to %v", loaded.Features, loaded.ConnectTo)
+	}
+}
+
+func TestAnIssuerInTheClearIsWarnedAbout(t *testing.T) {
+	loaded, err := target.Load(folder(t, strings.Replace(whole, "https://localhost:8443/\n", "http://127.0.0.1:8080/\n", 1)))
+	if err != nil || len(loaded.Warnings()) != 1 || loaded.StatedIssuer != "http://127.0.0.1:8080/" {
+		t.Errorf("warnings %v, stated issuer %q, %v", loaded.Warnings(), loaded.StatedIssuer, err)
+	}
+	if loaded, err = target.Load(folder(t, whole)); err != nil || len(loaded.Warnings()) != 0 {
+		t.Errorf("warnings %v, %v", loaded.Warnings(), err)
 	}
 }
 

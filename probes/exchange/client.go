@@ -32,6 +32,9 @@ type Config struct {
 	RunID   string
 	// Now is the clock, for certificates. Default time.Now.
 	Now func() time.Time
+	// ConnectTo dials another host:port than the one an address names. The
+	// name, and with it SNI and the certificate that is wanted, stays.
+	ConnectTo map[string]string
 }
 
 // Client makes the exchanges of one run. It has cookies and connections of its
@@ -69,7 +72,7 @@ func New(cfg Config) (*Client, error) {
 		return nil, fmt.Errorf("make cookie jar: %w", err)
 	}
 	transport := &http.Transport{
-		DialContext:       (&net.Dialer{Timeout: cfg.Timeout}).DialContext,
+		DialContext:       cfg.dial(),
 		TLSClientConfig:   &tls.Config{RootCAs: cfg.Roots, MinVersion: tls.VersionTLS12, Time: cfg.Now},
 		ForceAttemptHTTP2: true,
 		Proxy:             http.ProxyFromEnvironment,
@@ -81,6 +84,17 @@ func New(cfg Config) (*Client, error) {
 			return http.ErrUseLastResponse
 		},
 	}}, nil
+}
+
+// dial connects to where an address is, or to where it is redirected.
+func (c Config) dial() func(ctx context.Context, network, address string) (net.Conn, error) {
+	dialer := &net.Dialer{Timeout: c.Timeout}
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		if to, ok := c.ConnectTo[address]; ok {
+			address = to
+		}
+		return dialer.DialContext(ctx, network, address)
+	}
 }
 
 // Close drops the connections of the run.

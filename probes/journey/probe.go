@@ -22,6 +22,8 @@ type Config struct {
 	Home string
 	// Roots to trust; nil for those of the machine.
 	Roots *x509.CertPool
+	// ConnectTo dials another host:port than the one an address names.
+	ConnectTo map[string]string
 	// ExchangeTimeout bounds one HTTP exchange. Default 5 s.
 	ExchangeTimeout time.Duration
 	// AttemptTimeout bounds one attempt of a journey. Default 10 s.
@@ -140,7 +142,7 @@ func (p *Probe) Run(ctx context.Context) probes.Result {
 func (p *Probe) attempt(ctx context.Context, trace telemetry.Trace, result *probes.Result) *exchange.Failure {
 	result.Steps, result.FailedStep, result.Figures, result.Exchanges, result.Artifacts = nil, "", nil, nil, nil
 	client, err := exchange.New(exchange.Config{
-		Roots: p.cfg.Roots, Timeout: p.cfg.ExchangeTimeout, Trace: trace, RunID: result.RunID, Now: p.cfg.Now,
+		Roots: p.cfg.Roots, Timeout: p.cfg.ExchangeTimeout, Trace: trace, RunID: result.RunID, Now: p.cfg.Now, ConnectTo: p.cfg.ConnectTo,
 	})
 	if err != nil {
 		return exchange.Ownf(verdict.Internal, err, "the probe could not start: %v", err)

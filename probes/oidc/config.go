@@ -17,9 +17,11 @@ import (
 // Config of the probes of one provider.
 type Config struct {
 	journey.Config
-	// Issuer is the issuer identifier, exactly as the provider states it.
-	Issuer string
-	Client target.Client
+	// Issuer is the issuer identifier without a slash at its end, and
+	// StatedIssuer the same as the provider states it, where that differs.
+	Issuer, StatedIssuer string
+	Client               target.Client
+	Service              target.ServiceClient
 	// Driver logs the synthetic person in.
 	Driver Driver
 }
@@ -40,8 +42,8 @@ func FromTarget(t *target.Target) (Config, error) {
 		return Config{}, fmt.Errorf("configure oidc probes: %w", err)
 	}
 	return Config{
-		Config: journey.Config{Target: t.Name, Roots: roots},
-		Issuer: t.Issuer, Client: t.Client, Driver: driver(t),
+		Config: journey.Config{Target: t.Name, Roots: roots, ConnectTo: t.ConnectTo},
+		Issuer: t.Issuer, StatedIssuer: t.StatedIssuer, Client: t.Client, Service: t.ServiceClient, Driver: driver(t),
 	}, nil
 }
 
@@ -52,14 +54,15 @@ func driver(t *target.Target) Driver {
 	return pages.New(pages.Config{Person: person, Fields: form.Fields{ID: fields.IndividualID, Secret: fields.Secret}})
 }
 
-// probe makes the probe of one journey through the provider.
-func (c Config) probe(spec journey.Spec, walk func(context.Context, *session) error) (*journey.Probe, error) {
+// Probe makes the probe of one journey through the provider. Other families
+// build theirs on it.
+func (c Config) Probe(spec journey.Spec, walk func(context.Context, *Session) error) (*journey.Probe, error) {
 	if c.Issuer == "" {
 		return nil, errors.New("oidc probe needs an issuer")
 	}
 	c.Home = c.Issuer
 	spec.Walk = func(ctx context.Context, run *journey.Run) error {
-		return walk(ctx, &session{Run: run, cfg: &c})
+		return walk(ctx, &Session{Run: run, cfg: &c})
 	}
 	made, err := journey.New(c.Config, spec)
 	if err != nil {

@@ -17,15 +17,25 @@ import (
 	"tocsin/probes/journey"
 )
 
-// metadata is the part of a discovery document that a login needs (OpenID
-// Connect Discovery 1.0, section 3).
-type metadata struct {
+// Metadata is the part of a discovery document that journeys need (OpenID
+// Connect Discovery 1.0, section 3; RFC 8414, section 2; RFC 9126, section 5;
+// RFC 9449, section 5.1; RP-Initiated Logout 1.0, section 2.1).
+type Metadata struct {
 	Issuer                string   `json:"issuer"`
 	AuthorizationEndpoint string   `json:"authorization_endpoint"`
 	TokenEndpoint         string   `json:"token_endpoint"`
 	UserinfoEndpoint      string   `json:"userinfo_endpoint"`
 	JWKSURI               string   `json:"jwks_uri"`
+	PAREndpoint           string   `json:"pushed_authorization_request_endpoint"`
+	IntrospectionEndpoint string   `json:"introspection_endpoint"`
+	RevocationEndpoint    string   `json:"revocation_endpoint"`
+	EndSessionEndpoint    string   `json:"end_session_endpoint"`
+	Scopes                []string `json:"scopes_supported"`
+	GrantTypes            []string `json:"grant_types_supported"`
+	AuthMethods           []string `json:"token_endpoint_auth_methods_supported"`
 	IDTokenAlgorithms     []string `json:"id_token_signing_alg_values_supported"`
+	UserinfoAlgorithms    []string `json:"userinfo_signing_alg_values_supported"`
+	DPoPAlgorithms        []string `json:"dpop_signing_alg_values_supported"`
 	IssuerInResponse      bool     `json:"authorization_response_iss_parameter_supported"`
 }
 
@@ -40,17 +50,17 @@ const (
 
 // NewDiscovery makes the probe that reads the discovery document.
 func NewDiscovery(cfg Config) (*journey.Probe, error) {
-	return cfg.probe(journey.Spec{
+	return cfg.Probe(journey.Spec{
 		Name: "discovery", About: "reads and checks the discovery document",
-	}, func(ctx context.Context, s *session) error { return s.discover(ctx, cfg.Issuer+wellKnown) })
+	}, func(ctx context.Context, s *Session) error { return s.Discover(ctx) })
 }
 
 // NewJWKS makes the probe that reads the keys of the provider.
 func NewJWKS(cfg Config) (*journey.Probe, error) {
-	return cfg.probe(journey.Spec{
+	return cfg.Probe(journey.Spec{
 		Name: "jwks", About: "reads and checks the keys that sign tokens",
-	}, func(ctx context.Context, s *session) error {
-		if err := s.discover(ctx, cfg.Issuer+wellKnown); err != nil {
+	}, func(ctx context.Context, s *Session) error {
+		if err := s.Discover(ctx); err != nil {
 			return err
 		}
 		return s.Take(ctx, "jwks", s.readKeys)
@@ -69,12 +79,28 @@ func NewZone(cfg Config, zone target.Zone) (*journey.Probe, error) {
 	if cfg.ExchangeTimeout == 0 || cfg.ExchangeTimeout > zoneTimeout {
 		cfg.ExchangeTimeout = zoneTimeout
 	}
-	return cfg.probe(journey.Spec{
+	return cfg.Probe(journey.Spec{
 		Name: "zone-" + zone.Name, About: "reads the discovery document at " + zone.URL, Attempts: 1,
-	}, func(ctx context.Context, s *session) error { return s.discover(ctx, address) })
+	}, func(ctx context.Context, s *Session) error { return s.discover(ctx, address) })
 }
 
-func (s *session) discover(ctx context.Context, address string) error {
+// Discover reads the discovery document, as a step.
+func (s *Session) Discover(ctx context.Context) error {
+	return s.discover(ctx, s.cfg.Issuer+wellKnown)
+}
+
+// issuer is the identifier of the provider, in its own words.
+func (s *Session) issuer() string {
+	switch {
+	case s.Provider.Issuer != "":
+		return s.Provider.Issuer
+	case s.cfg.StatedIssuer != "":
+		return s.cfg.StatedIssuer
+	}
+	return s.cfg.Issuer
+}
+
+func (s *Session) discover(ctx context.Context, address string) error {
 	return s.Take(ctx, "discovery", func(ctx context.Context) error {
 		reply, err := s.Get(ctx, address, journey.AcceptJSON)
 		if err != nil {
@@ -83,23 +109,23 @@ func (s *session) discover(ctx context.Context, address string) error {
 		if reply.Status != http.StatusOK {
 			return exchange.Unexpected(reply, "")
 		}
-		if err := json.Unmarshal(reply.Body, &s.provider); err != nil {
+		if err := json.Unmarshal(reply.Body, &s.Provider); err != nil {
 			return exchange.Brokenf(verdict.Content, "the discovery document is not JSON: %v", err)
 		}
 		return s.checkMetadata()
 	})
 }
 
-func (s *session) checkMetadata() error {
+func (s *Session) checkMetadata() error {
 	// Discovery 1.0, section 4.3: the issuer must be exactly the one asked for,
 	// else somebody else answers in its name.
-	if s.provider.Issuer != s.cfg.Issuer {
-		return exchange.Brokenf(verdict.Claims, "the discovery document names the issuer %q, expected %q", s.provider.Issuer, s.cfg.Issuer)
+	if got := s.Provider.Issuer; got == "" || got != s.cfg.Issuer && got != s.cfg.StatedIssuer {
+		return exchange.Brokenf(verdict.Claims, "the discovery document names the issuer %q, expected %q", shorten(got), s.cfg.Issuer)
 	}
 	for name, address := range map[string]string{
-		"authorization_endpoint": s.provider.AuthorizationEndpoint,
-		"token_endpoint":         s.provider.TokenEndpoint,
-		"jwks_uri":               s.provider.JWKSURI,
+		"authorization_endpoint": s.Provider.AuthorizationEndpoint,
+		"token_endpoint":         s.Provider.TokenEndpoint,
+		"jwks_uri":               s.Provider.JWKSURI,
 	} {
 		parsed, err := url.Parse(address)
 		if err != nil || parsed.Host == "" {
@@ -109,8 +135,8 @@ func (s *session) checkMetadata() error {
 	return nil
 }
 
-func (s *session) readKeys(ctx context.Context) error {
-	reply, err := s.Get(ctx, s.provider.JWKSURI, "application/jwk-set+json, application/json")
+func (s *Session) readKeys(ctx context.Context) error {
+	reply, err := s.Get(ctx, s.Provider.JWKSURI, "application/jwk-set+json, application/json")
 	if err != nil {
 		return err
 	}

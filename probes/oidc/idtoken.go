@@ -43,8 +43,8 @@ func signatures(announced []string) []jose.SignatureAlgorithm {
 
 // verifyIDToken checks the ID token as OpenID Connect Core, section 3.1.3.7,
 // says.
-func (s *session) verifyIDToken(ctx context.Context) error {
-	payload, err := s.verify(ctx, s.tokens.IDToken, "ID token")
+func (s *Session) verifyIDToken(ctx context.Context) error {
+	payload, err := s.verify(ctx, s.Tokens.IDToken, "ID token", s.Provider.IDTokenAlgorithms)
 	if err != nil {
 		return err
 	}
@@ -61,14 +61,14 @@ func (s *session) verifyIDToken(ctx context.Context) error {
 	if err := s.checkAccessTokenHash(claims); err != nil {
 		return err
 	}
-	s.subject = claims.Subject
+	s.Subject = claims.Subject
 	return nil
 }
 
 // verify checks the signature of a token and returns what it says. A key that
 // is not in the set we read a moment ago may have been rotated in since.
-func (s *session) verify(ctx context.Context, token, name string) ([]byte, error) {
-	signed, err := jose.ParseSignedCompact(token, signatures(s.provider.IDTokenAlgorithms))
+func (s *Session) verify(ctx context.Context, token, name string, announced []string) ([]byte, error) {
+	signed, err := jose.ParseSignedCompact(token, signatures(announced))
 	if err != nil {
 		return nil, exchange.Brokenf(verdict.Signature, "the %s cannot be read or is signed with an algorithm the provider does not announce: %v", name, err)
 	}
@@ -101,11 +101,11 @@ func (k keySet) candidates(id string) []jose.JSONWebKey {
 	return k.Keys
 }
 
-func (s *session) checkParties(claims idClaims) error {
+func (s *Session) checkParties(claims idClaims) error {
 	client := s.cfg.Client.ID
 	switch {
-	case claims.Issuer != s.cfg.Issuer:
-		return exchange.Brokenf(verdict.Claims, "wrong iss in the ID token: got %q, expected %q", shorten(claims.Issuer), s.cfg.Issuer)
+	case claims.Issuer != s.issuer():
+		return exchange.Brokenf(verdict.Claims, "wrong iss in the ID token: got %q, expected %q", shorten(claims.Issuer), s.issuer())
 	case !claims.Audience.Contains(client):
 		return exchange.Brokenf(verdict.Claims, "wrong aud in the ID token: got %q, expected %q", []string(claims.Audience), client)
 	case claims.AuthorizedParty != "" && claims.AuthorizedParty != client:
@@ -118,7 +118,7 @@ func (s *session) checkParties(claims idClaims) error {
 	return nil
 }
 
-func (s *session) checkTimes(claims idClaims) error {
+func (s *Session) checkTimes(claims idClaims) error {
 	if claims.Expiry == nil || claims.IssuedAt == nil {
 		return exchange.Brokenf(verdict.Claims, "the ID token lacks exp or iat")
 	}
@@ -141,7 +141,7 @@ func clock(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
 // checkAccessTokenHash binds the access token to the ID token (OpenID Connect
 // Core, section 3.1.3.6). The code flow may leave it out.
-func (s *session) checkAccessTokenHash(claims idClaims) error {
+func (s *Session) checkAccessTokenHash(claims idClaims) error {
 	if claims.AccessTokenHash == "" {
 		return nil
 	}
@@ -149,7 +149,7 @@ func (s *session) checkAccessTokenHash(claims idClaims) error {
 	if err != nil {
 		return exchange.Brokenf(verdict.Claims, "at_hash of the ID token is not base64url: %v", err)
 	}
-	if !bytes.Equal(got, leftHalf(s.tokens.AccessToken, len(got))) {
+	if !bytes.Equal(got, leftHalf(s.Tokens.AccessToken, len(got))) {
 		return exchange.Brokenf(verdict.Claims, "wrong at_hash: the access token does not belong to the ID token")
 	}
 	return nil

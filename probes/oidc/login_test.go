@@ -68,6 +68,21 @@ func TestAWholeLoginPasses(t *testing.T) {
 	}
 }
 
+func TestAnotherAddressIsDialledWhileTheNameStays(t *testing.T) {
+	p := newProvider(t, faults{})
+	pool := p.restartWith(time.Now().Add(-time.Hour), time.Now().Add(time.Hour), "id.example")
+	p.name = "https://id.example"
+	cfg := p.config()
+	cfg.Roots = pool
+	if result := run(t, cfg); result.Verdict != verdict.Fail {
+		t.Fatalf("the name resolves: %s", result.Detail)
+	}
+	cfg.ConnectTo = map[string]string{"id.example:443": p.server.Listener.Addr().String()}
+	if result := run(t, cfg); result.Verdict != verdict.Pass {
+		t.Fatalf("%s at %q: %s", result.Verdict, result.FailedStep, result.Detail)
+	}
+}
+
 func TestEveryRequestIsMarkedAsSyntheticAndOfOneTrace(t *testing.T) {
 	p := newProvider(t, faults{})
 	result := run(t, p.config())

@@ -47,6 +47,8 @@ type provider struct {
 	key    *ecdsa.PrivateKey
 	client *jose.JSONWebKey
 	faults faults
+	// name is the issuer where it is not the address of the server.
+	name string
 
 	mu       sync.Mutex
 	requests []*http.Request
@@ -100,7 +102,12 @@ func newProvider(t *testing.T, f faults) *provider {
 	return p
 }
 
-func (p *provider) issuer() string { return p.server.URL }
+func (p *provider) issuer() string {
+	if p.name != "" {
+		return p.name
+	}
+	return p.server.URL
+}
 
 func (p *provider) config() oidc.Config {
 	p.t.Helper()

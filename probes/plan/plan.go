@@ -75,7 +75,7 @@ func (p *Plan) checks(t *target.Target, taken []Entry) ([]Entry, error) {
 	if err != nil {
 		return nil, fmt.Errorf("configure checks: %w", err)
 	}
-	base := journey.Config{Target: t.Name, Home: t.Issuer, Roots: roots}
+	base := journey.Config{Target: t.Name, Home: t.Issuer, Roots: roots, ConnectTo: t.ConnectTo}
 	entries := make([]Entry, 0, len(p.file.Checks))
 	for index := range p.file.Checks {
 		check := &p.file.Checks[index]
