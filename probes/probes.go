@@ -46,6 +46,9 @@ type Step struct {
 	Status int     `json:"status,omitempty"`
 	Error  string  `json:"error,omitempty"`
 	Hops   []Hop   `json:"hops,omitempty"`
+	// Notes are what the step saw, a line each: every finding, where Error has
+	// room for the sum of them only.
+	Notes []string `json:"notes,omitempty"`
 }
 
 // Result is what one run of a probe found.

@@ -2,6 +2,7 @@ package journey
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -53,6 +54,11 @@ func (r *Run) Figure(name string, value float64) {
 		r.result.Figures = map[string]float64{}
 	}
 	r.result.Figures[name] = value
+}
+
+// Note adds a line to what the step in progress saw.
+func (r *Run) Note(format string, values ...any) {
+	r.step.Notes = append(r.step.Notes, fmt.Sprintf(format, values...))
 }
 
 // Result is what the run has found so far.
