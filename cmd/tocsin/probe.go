@@ -31,15 +31,22 @@ func (a *app) probeCommand() *cobra.Command {
 			Use: "list", Short: "List the probes that the target file allows", Args: cobra.NoArgs,
 			RunE: func(*cobra.Command, []string) error { return a.listProbes() },
 		},
-		&cobra.Command{
-			Use: "run NAME", Short: "Run one probe now: exit 0 pass, 1 fail, 3 unknown", Args: cobra.ExactArgs(1),
-			RunE: func(command *cobra.Command, names []string) error { return a.runProbe(command, names[0]) },
-		},
+		a.probeRunCommand(),
 		&cobra.Command{
 			Use: "reasons", Short: "List every reason a run may end with, and what it means", Args: cobra.NoArgs,
 			RunE: func(*cobra.Command, []string) error { return a.listReasons() },
 		},
 	)
+	return command
+}
+
+func (a *app) probeRunCommand() *cobra.Command {
+	var verbose bool
+	command := &cobra.Command{
+		Use: "run NAME", Short: "Run one probe now: exit 0 pass, 1 fail, 3 unknown", Args: cobra.ExactArgs(1),
+		RunE: func(command *cobra.Command, names []string) error { return a.runProbe(command, names[0], verbose) },
+	}
+	command.Flags().BoolVarP(&verbose, "verbose", "v", false, "also print what the steps that worked saw")
 	return command
 }
 
@@ -121,7 +128,7 @@ func (a *app) listReasons() error {
 	return nil
 }
 
-func (a *app) runProbe(command *cobra.Command, name string) error {
+func (a *app) runProbe(command *cobra.Command, name string, verbose bool) error {
 	all, err := a.loadProbes()
 	if err != nil {
 		return err
@@ -140,7 +147,7 @@ func (a *app) runProbe(command *cobra.Command, name string) error {
 	if err := errors.Join(recordErr, events.Close()); err != nil {
 		return unknownError(err)
 	}
-	if err := a.printResult(result); err != nil {
+	if err := a.printResult(result, verbose); err != nil {
 		return err
 	}
 	return verdictError(result.Verdict)
@@ -171,7 +178,7 @@ func (a *app) printJSON(value any) error {
 	return nil
 }
 
-func (a *app) printResult(result probes.Result) error {
+func (a *app) printResult(result probes.Result, verbose bool) error {
 	if a.json {
 		return a.printJSON(result)
 	}
@@ -179,6 +186,9 @@ func (a *app) printResult(result probes.Result) error {
 		if _, err := fmt.Fprintln(a.stdout, stepTable(result)); err != nil {
 			return fmt.Errorf("print result: %w", err)
 		}
+	}
+	if err := a.printNotes(result.Steps, verbose); err != nil {
+		return err
 	}
 	where := ""
 	if result.FailedStep != "" {
@@ -191,6 +201,21 @@ func (a *app) printResult(result probes.Result) error {
 		strings.ToUpper(string(result.Verdict)), where, result.Detail, result.Probe, result.Target, result.MS, result.RunID, result.TraceID)
 	if err != nil {
 		return fmt.Errorf("print result: %w", err)
+	}
+	return nil
+}
+
+// printNotes shows what steps saw: those that failed, or all.
+func (a *app) printNotes(steps []probes.Step, all bool) error {
+	for _, step := range steps {
+		if step.Error == "" && !all {
+			continue
+		}
+		for _, note := range step.Notes {
+			if _, err := fmt.Fprintf(a.stdout, "  %s: %s\n", step.Name, note); err != nil {
+				return fmt.Errorf("print result: %w", err)
+			}
+		}
 	}
 	return nil
 }

@@ -3,18 +3,23 @@ package plan
 import (
 	"tocsin/probes"
 	"tocsin/probes/journey"
+	"tocsin/probes/wire/headers"
 )
 
 // Check is one probe of a single thing. Exactly one kind is set.
 type Check struct {
 	Name   string `yaml:"name"`
 	Timing `yaml:",inline"`
+
+	Headers *headers.Config `yaml:"headers"`
 }
 
 // kinds lists the kinds that a check may be of, in the order of the file's
 // documentation.
 func (c *Check) kinds() []kind {
-	return []kind{}
+	return []kind{
+		kindOf("headers", c.Headers, headers.New),
+	}
 }
 
 // kind is the configuration of one kind of check under its key in the file.

@@ -100,8 +100,12 @@ func (p *Plan) checks(t *target.Target, taken []Entry) ([]Entry, error) {
 // itself needs, else the file's defaults, else everybody's.
 func (p *Plan) entry(probe probes.Probe, own Timing) Entry {
 	entry := Entry{Probe: probe, Interval: own.Interval, Off: own.Off}
-	if paced, ok := probe.(periodic); ok && entry.Interval == 0 {
-		entry.Interval = paced.Every()
+	ownPace := time.Duration(0)
+	if paced, ok := probe.(periodic); ok {
+		ownPace = paced.Every()
+	}
+	if entry.Interval == 0 {
+		entry.Interval = ownPace
 	}
 	if entry.Interval == 0 {
 		entry.Interval = p.file.Defaults.Interval
@@ -110,7 +114,9 @@ func (p *Plan) entry(probe probes.Probe, own Timing) Entry {
 		entry.Interval = DefaultInterval
 	}
 	timeout := own.Timeout
-	if timeout == 0 {
+	// A probe with a pace of its own, such as a sweep of ports, also knows how
+	// long it takes; everybody's limit would only cut it short.
+	if timeout == 0 && ownPace == 0 {
 		timeout = p.file.Defaults.Timeout
 	}
 	if limited, ok := probe.(bounded); ok && timeout != 0 {

@@ -33,7 +33,8 @@ func New(base journey.Config, name string, c Config) (probes.Probe, error) {
 	}
 	return journey.New(base, journey.Spec{
 		Name: name, About: fmt.Sprintf("judges the security headers of %d routes at %s", len(c.Routes), c.URL),
-		Walk: func(ctx context.Context, run *journey.Run) error { return c.walk(ctx, run) },
+		Every: 5 * time.Minute,
+		Walk:  func(ctx context.Context, run *journey.Run) error { return c.walk(ctx, run) },
 	})
 }
 

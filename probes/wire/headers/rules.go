@@ -187,7 +187,7 @@ func judgePermissions(limits Limits, a answer) []string {
 // judgeCache wants that nothing with a secret in it is kept (RFC 6749, section
 // 5.1; RFC 9111, section 5.2.2.5).
 func judgeCache(_ Limits, a answer) []string {
-	why := ""
+	var why string
 	switch {
 	case a.token:
 		why = "an answer with a secret in it"
