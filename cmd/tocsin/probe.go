@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -51,20 +52,20 @@ func (a *app) probeRunCommand() *cobra.Command {
 }
 
 // loadProbes reads the target file and makes its probes.
-func (a *app) loadProbes() ([]probes.Probe, error) {
+func (a *app) loadProbes() (*target.Target, []probes.Probe, error) {
 	loaded, err := a.loadTarget()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	entries, err := a.loadEntries(loaded, 0)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	all := make([]probes.Probe, 0, len(entries))
 	for _, entry := range entries {
 		all = append(all, entry.Probe)
 	}
-	return all, nil
+	return loaded, all, nil
 }
 
 // loadEntries reads the plan for a target and makes its probes. A positive
@@ -88,7 +89,7 @@ func (a *app) loadEntries(t *target.Target, interval time.Duration) ([]plan.Entr
 type described interface{ About() string }
 
 func (a *app) listProbes() error {
-	all, err := a.loadProbes()
+	_, all, err := a.loadProbes()
 	if err != nil {
 		return err
 	}
@@ -129,7 +130,7 @@ func (a *app) listReasons() error {
 }
 
 func (a *app) runProbe(command *cobra.Command, name string, verbose bool) error {
-	all, err := a.loadProbes()
+	loaded, all, err := a.loadProbes()
 	if err != nil {
 		return err
 	}
@@ -142,9 +143,13 @@ func (a *app) runProbe(command *cobra.Command, name string, verbose bool) error 
 	if err != nil {
 		return err
 	}
-	result := probe.Run(ctx)
+	keeper, err := a.newKeeper(loaded, events)
+	if err != nil {
+		return errors.Join(err, events.Close())
+	}
+	result, keepErr := keeper.Keep(ctx, probe.Run(ctx))
 	_, recordErr := events.AppendValue(ctx, journal.KindProbeRun, result.RunID, result.TraceID, result)
-	if err := errors.Join(recordErr, events.Close()); err != nil {
+	if err := errors.Join(keepErr, recordErr, events.Close()); err != nil {
 		return unknownError(err)
 	}
 	if err := a.printResult(result, verbose); err != nil {
@@ -199,6 +204,9 @@ func (a *app) printResult(result probes.Result, verbose bool) error {
 	}
 	_, err := fmt.Fprintf(a.stdout, "%s%s: %s\n%s of %s in %.0f ms · run %s · trace %s\n",
 		strings.ToUpper(string(result.Verdict)), where, result.Detail, result.Probe, result.Target, result.MS, result.RunID, result.TraceID)
+	if err == nil && result.Evidence != "" {
+		_, err = fmt.Fprintf(a.stdout, "evidence: %s\n", filepath.Join(a.runsFolder(), result.Evidence, "index.html"))
+	}
 	if err != nil {
 		return fmt.Errorf("print result: %w", err)
 	}

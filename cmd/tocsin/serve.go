@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"path/filepath"
 	"syscall"
 	"time"
 
@@ -123,14 +122,18 @@ func (s served) build() (http.Handler, *monitor.Monitor, error) {
 		entries = append(entries, schedule.Entry{Probe: planned.Probe, Interval: planned.Interval})
 		intervals[planned.Probe.Name()] = planned.Interval
 	}
+	keeper, err := s.app.newKeeper(s.target, s.events)
+	if err != nil {
+		return nil, nil, err
+	}
 	monitoring, err := monitor.New(monitor.Config{
 		Target: s.target.Name, Checkpoint: s.options.checkpoint, Entries: entries,
-		Journal: s.events, Registry: registry, Log: s.app.log,
+		Journal: s.events, Evidence: keeper, Registry: registry, Log: s.app.log,
 	})
 	if err != nil {
 		return nil, nil, err
 	}
-	runs := filepath.Join(s.app.stateDir, "runs")
+	runs := s.app.runsFolder()
 	if err := os.MkdirAll(runs, 0o700); err != nil {
 		return nil, nil, fmt.Errorf("make folder of runs: %w", err)
 	}
@@ -143,7 +146,7 @@ func (s served) build() (http.Handler, *monitor.Monitor, error) {
 	mux := http.NewServeMux()
 	mux.Handle("/", page)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{EnableOpenMetrics: true, Registry: registry}))
-	mux.Handle("GET /probe", monitor.NewBlackbox(s.target, all, s.events, s.app.log))
+	mux.Handle("GET /probe", monitor.NewBlackbox(s.target, all, s.events, keeper, s.app.log))
 	mux.Handle(pager.Path, pager.NewReceiver(s.events, s.app.log))
 	mux.Handle("GET "+runbooks.Path, runbooks.Handler())
 	return mux, monitoring, nil

@@ -17,6 +17,7 @@ type probeRun struct {
 	Verdict    verdict.Verdict `json:"verdict"`
 	Reason     string          `json:"reason"`
 	Detail     string          `json:"detail"`
+	Evidence   string          `json:"evidence"`
 	FailedStep string          `json:"failed_step"`
 	Started    time.Time       `json:"started"`
 	MS         float64         `json:"ms"`

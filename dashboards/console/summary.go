@@ -68,6 +68,8 @@ type FailureSummary struct {
 	Count   int             `json:"count"`
 	RunID   string          `json:"run_id"`
 	TraceID string          `json:"trace_id"`
+	// Evidence is the address of what the newest of these runs left, if it did.
+	Evidence string `json:"evidence,omitempty"`
 }
 
 // ScenarioSummary is a scenario; Verdict is empty while it runs.
@@ -129,7 +131,7 @@ func (c *Console) summarise(ctx context.Context, now time.Time) (Summary, error)
 	for _, f := range slices.Backward(p.failures) {
 		s.Failures = append(s.Failures, FailureSummary{
 			Probe: f.Probe, Verdict: f.Verdict, Step: f.FailedStep, Reason: f.Detail, Count: f.Count,
-			First: f.First.Started, Last: f.Started, RunID: f.RunID, TraceID: f.TraceID,
+			First: f.First.Started, Last: f.Started, RunID: f.RunID, TraceID: f.TraceID, Evidence: c.evidence(f.Evidence),
 		})
 	}
 	slices.SortStableFunc(s.Failures, func(a, b FailureSummary) int { return b.Last.Compare(a.Last) })
@@ -140,6 +142,14 @@ func (c *Console) summarise(ctx context.Context, now time.Time) (Summary, error)
 		s.Receipts = append(s.Receipts, summariseReceipt(arrived))
 	}
 	return s, nil
+}
+
+// evidence is the address of what a run left, as long as it is kept.
+func (c *Console) evidence(folder string) string {
+	if page := folder + "/index.html"; folder != "" && c.runs.has(page) {
+		return "/runs/" + page
+	}
+	return ""
 }
 
 // probeNames are the configured ones, login first: it is what people feel.

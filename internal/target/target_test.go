@@ -63,6 +63,9 @@ func TestAWholeTargetFileIsLoaded(t *testing.T) {
 	if secret, err := target.ReadSecret(loaded.Accounts.Probe.SecretFile); err != nil || secret != "545411" {
 		t.Errorf("secret %q, %v", secret, err)
 	}
+	if secrets, err := loaded.Secrets(); err != nil || len(secrets) != 1 || secrets[0] != "545411" {
+		t.Errorf("secrets %q, %v: the PIN of all accounts is one, and the key has no private part", secrets, err)
+	}
 	if _, err := loaded.TLSConfig(); err == nil || !strings.Contains(err.Error(), "no PEM certificate") {
 		t.Errorf("a file without certificate is trusted: %v", err)
 	}

@@ -162,6 +162,8 @@ func parameterValue(name, value string) string {
 
 // URL takes secrets out of an address.
 func (r *Redactor) URL(address string) string {
+	// Parsing may write a secret in yet another way, so it goes first.
+	address = r.known.Replace(address)
 	parsed, err := url.Parse(address)
 	if err != nil {
 		return r.Text(address)

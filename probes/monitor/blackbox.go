@@ -23,20 +23,21 @@ import (
 // configured target only: an address of the caller's choice would let anybody
 // who reaches the port probe the network from here.
 type Blackbox struct {
-	target  *target.Target
-	probes  map[string]probes.Probe
-	journal Recorder
-	log     *slog.Logger
-	slots   chan struct{}
+	target   *target.Target
+	probes   map[string]probes.Probe
+	journal  Recorder
+	evidence Keeper
+	log      *slog.Logger
+	slots    chan struct{}
 }
 
 // NewBlackbox makes the handler. At most four runs are under way at once.
-func NewBlackbox(t *target.Target, all []probes.Probe, recorder Recorder, log *slog.Logger) *Blackbox {
+func NewBlackbox(t *target.Target, all []probes.Probe, recorder Recorder, evidence Keeper, log *slog.Logger) *Blackbox {
 	known := make(map[string]probes.Probe, len(all))
 	for _, probe := range all {
 		known[probe.Name()] = probe
 	}
-	return &Blackbox{target: t, probes: known, journal: recorder, log: log, slots: make(chan struct{}, 4)}
+	return &Blackbox{target: t, probes: known, journal: recorder, evidence: evidence, log: log, slots: make(chan struct{}, 4)}
 }
 
 func (b *Blackbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -61,6 +62,10 @@ func (b *Blackbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := withScrapeTimeout(r)
 	defer cancel()
 	result := probe.Run(ctx)
+	result, err := b.evidence.Keep(context.WithoutCancel(ctx), result)
+	if err != nil {
+		b.log.ErrorContext(ctx, "the evidence of a run was not kept", "probe", result.Probe, "error", err)
+	}
 	if _, err := b.journal.AppendValue(context.WithoutCancel(ctx), journal.KindProbeRun, result.RunID, result.TraceID, result); err != nil {
 		b.log.ErrorContext(ctx, "a result was not recorded", "probe", result.Probe, "error", err)
 	}

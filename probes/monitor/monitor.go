@@ -22,12 +22,19 @@ type Recorder interface {
 	AppendValue(ctx context.Context, kind, runID, traceID string, value any) (journal.Event, error)
 }
 
+// Keeper keeps the evidence of a result and returns the result as it may be
+// written down, also when it fails.
+type Keeper interface {
+	Keep(ctx context.Context, result probes.Result) (probes.Result, error)
+}
+
 // Config of a Monitor.
 type Config struct {
 	Target     string
 	Checkpoint string
 	Entries    []schedule.Entry
 	Journal    Recorder
+	Evidence   Keeper
 	Registry   prometheus.Registerer
 	Log        *slog.Logger
 }
@@ -79,6 +86,10 @@ func (m *Monitor) Run(ctx context.Context) {
 // refuses: results wait in memory and are not lost while the disk is full.
 func (m *Monitor) record(ctx context.Context, result probes.Result) {
 	writing := context.WithoutCancel(ctx)
+	result, err := m.cfg.Evidence.Keep(writing, result)
+	if err != nil {
+		m.cfg.Log.Error("the evidence of a run was not kept", "probe", result.Probe, "run_id", result.RunID, "error", err)
+	}
 	result = withoutHops(result)
 	for {
 		started := time.Now()

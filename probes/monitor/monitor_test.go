@@ -62,6 +62,11 @@ func (b *book) set(refuse bool) {
 	b.refuse = refuse
 }
 
+// clean is a keeper that keeps nothing.
+type clean struct{}
+
+func (clean) Keep(_ context.Context, result probes.Result) (probes.Result, error) { return result, nil }
+
 func seconds(value float64) *float64 { return &value }
 
 func passing() probes.Result {
@@ -78,7 +83,7 @@ func newMonitor(t *testing.T, record monitor.Recorder, all ...probes.Probe) (*mo
 	for _, probe := range all {
 		entries = append(entries, schedule.Entry{Probe: probe, Interval: 5 * time.Second})
 	}
-	made, err := monitor.New(monitor.Config{Target: "lab", Entries: entries, Journal: record, Registry: registry, Log: slog.New(slog.DiscardHandler)})
+	made, err := monitor.New(monitor.Config{Target: "lab", Entries: entries, Journal: record, Evidence: clean{}, Registry: registry, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -208,7 +213,7 @@ tocsin_journal_queue_length 11
 func TestProbeOnDemandAnswersLikeTheBlackboxExporter(t *testing.T) {
 	record := &book{}
 	handler := monitor.NewBlackbox(&target.Target{Name: "lab", Issuer: "https://id.example"},
-		[]probes.Probe{scripted{"login", passing()}, scripted{"jwks", probes.Result{Verdict: verdict.Unknown}}}, record, slog.New(slog.DiscardHandler))
+		[]probes.Probe{scripted{"login", passing()}, scripted{"jwks", probes.Result{Verdict: verdict.Unknown}}}, record, clean{}, slog.New(slog.DiscardHandler))
 	cases := map[string]struct {
 		query  string
 		status int
