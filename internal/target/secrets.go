@@ -4,7 +4,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"reflect"
 	"slices"
+	"strings"
 )
 
 // Secrets reads everything secret that the target file names, so that it can be
@@ -36,13 +38,31 @@ func (t *Target) Secrets() ([]string, error) {
 	return secrets, nil
 }
 
-// secretFiles hold one secret each.
-func (t *Target) secretFiles() []string {
-	return []string{t.Accounts.Probe.SecretFile, t.Accounts.Load.SecretFile}
+// secretFiles hold one secret each: all that stand under a key secret_file,
+// found by the type, so that a new one cannot be forgotten here.
+func (t *Target) secretFiles() []string { return filesUnder(reflect.ValueOf(*t), "secret_file") }
+
+func filesUnder(value reflect.Value, key string) []string {
+	if value.Kind() != reflect.Struct {
+		return nil
+	}
+	var files []string
+	for index := range value.NumField() {
+		field := value.Type().Field(index)
+		name, _, _ := strings.Cut(field.Tag.Get("yaml"), ",")
+		switch {
+		case !field.IsExported():
+		case name == key && field.Type.Kind() == reflect.String:
+			files = append(files, value.Field(index).String())
+		default:
+			files = append(files, filesUnder(value.Field(index), key)...)
+		}
+	}
+	return files
 }
 
 // keyFiles hold a private JWK each.
-func (t *Target) keyFiles() []string { return []string{t.Client.KeyFile} }
+func (t *Target) keyFiles() []string { return []string{t.Client.KeyFile, t.ServiceClient.KeyFile} }
 
 // privateMembers are the secret parts of a JWK (RFC 7518, section 6).
 func privateMembers(path string) ([]string, error) {
