@@ -4,6 +4,7 @@ import (
 	"tocsin/probes"
 	"tocsin/probes/journey"
 	"tocsin/probes/wire/headers"
+	"tocsin/probes/wire/ports"
 )
 
 // Check is one probe of a single thing. Exactly one kind is set.
@@ -12,6 +13,7 @@ type Check struct {
 	Timing `yaml:",inline"`
 
 	Headers *headers.Config `yaml:"headers"`
+	Ports   *ports.Config   `yaml:"ports"`
 }
 
 // kinds lists the kinds that a check may be of, in the order of the file's
@@ -19,6 +21,7 @@ type Check struct {
 func (c *Check) kinds() []kind {
 	return []kind{
 		kindOf("headers", c.Headers, headers.New),
+		kindOf("ports", c.Ports, ports.New),
 	}
 }
 
