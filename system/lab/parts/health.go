@@ -84,6 +84,8 @@ func (c *Checker) ask(ctx context.Context, pod topology.Pod) (role string, err e
 // Components that have no such question are alive while their process is.
 func (c *Checker) Alive(ctx context.Context, pod topology.Pod) error {
 	switch pod.Component {
+	case topology.Postgres:
+		return c.ok(ctx, pod.At(topology.PortPatroni), "/liveness")
 	case topology.HSM:
 		return c.ok(ctx, pod.At(topology.PortHSM), "/livez")
 	case topology.Identity, topology.UI, topology.Gateway:

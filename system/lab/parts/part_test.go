@@ -97,6 +97,11 @@ func TestEveryPodCanBeMade(t *testing.T) {
 	}
 }
 
+func TestPatroniIsMended(t *testing.T) {
+	dir, _ := furnish(t, topology.Pod{Zone: "a", Component: topology.Postgres})
+	accepts(t, "/usr/bin/python3", "testdata/start_patroni_test.py", dir+"/start-patroni.py")
+}
+
 func TestAReplicaTellsWhichLinkIsDown(t *testing.T) {
 	fields := parseInfo("# Replication\r\nrole:slave\r\nmaster_host:10.83.1.30\r\nmaster_link_status:down\r\n")
 	if fields["role"] != "slave" || fields["master_host"] != "10.83.1.30" || fields["master_link_status"] != "down" {

@@ -1,4 +1,5 @@
-"""Starts Patroni with the two timings of this cluster that it has no setting for.
+"""Starts Patroni with the timings of this cluster that it has no setting for, and
+without three mistakes of version 3.0.2, which is Debian 12's.
 
 Keep-alive: Patroni sizes the keep-alive of its watch on etcd by the ttl it knows
 when it connects. At its very first start that is the built-in one of 30 s,
@@ -9,15 +10,44 @@ beside it.
 Patience: before a standby takes over it asks every member for its state and
 waits 2 s for each answer. A zone without power gives none, and every commit
 waits meanwhile. The members are a millisecond apart.
+
+Appointment: a primary that lost its synchronous standby appoints another, and
+sleeps 2 s before it looks whether that one is in step. Until it writes the
+appointment down nobody may take over, and while it sleeps it does not renew its
+own key. Being in step takes milliseconds: it looks often, and as long as before.
+
+Theft: a leader whose zone was cut off reads of its own leadership from the etcd
+member beside it, which has heard nothing since, and renews it by writing its name
+over that of the leader that has taken over. Both then make the same timeline, and
+what the other one acknowledged is lost. It may renew only what is still its own;
+later versions of Patroni compare, too.
+
+Deadlock: as process 1 of its namespace Patroni is two processes, and the one that
+works inherits from the other a handler that logs whenever a child ends. When one
+ends while a line is being logged, the handler waits for the lock that the line
+holds: for ever, and with it the lease, the REST API and the failover.
+
+Mistaken success: the same handler reaps what the working process itself waits for,
+which then takes the missing exit code for 0.
 """
-from patroni.__main__ import main
+import signal
+import threading
+import time
+
+import patroni.__main__ as program
+import patroni.dcs.etcd3 as etcd3
+import patroni.ha
 from patroni.config import Config
+from patroni.dcs import catch_return_false_exception
 from patroni.request import PatroniRequest
 
 PATIENCE = 0.8  # seconds
+LOOK = 0.05  # seconds
 
+# Keep-alive.
 Config._Config__DEFAULT_CONFIG.update(ttl=5, loop_wait=1, retry_timeout=2)
 
+# Patience.
 ask = PatroniRequest.request
 
 
@@ -29,6 +59,81 @@ def ask_briefly(self, method, url, body=None, **kwargs):
 
 PatroniRequest.request = ask_briefly
 
+# Appointment.
+appoint = patroni.ha.Ha.process_sync_replication
+appointing = threading.local()  # .ha is set in the thread that appoints
+
+
+class Time:
+    """The module time, with a sleep that ends when an appointed standby is in step."""
+
+    def __getattr__(self, name):
+        return getattr(time, name)
+
+    def sleep(self, seconds):
+        ha = getattr(appointing, "ha", None)
+        until = time.monotonic() + seconds
+        while time.monotonic() < until and not (ha and in_step(ha)):
+            time.sleep(min(LOOK, seconds) if ha else seconds)
+
+
+def in_step(ha):
+    ha.state_handler.reset_cluster_info_state(None)  # or it would answer from memory
+    config = ha.patroni.config
+    return ha.state_handler.sync_handler.current_state(
+        ha.cluster, config["synchronous_node_count"], config["maximum_lag_on_syncnode"]
+    )[1]
+
+
+def appoint_soon(self):
+    appointing.ha = self
+    try:
+        return appoint(self)
+    finally:
+        appointing.ha = None
+
+
+patroni.ha.time = Time()
+patroni.ha.Ha.process_sync_replication = appoint_soon
+
+
+# Theft.
+@catch_return_false_exception
+def renew_own(self):
+    retry = self._retry.copy()
+
+    def trying(*args, **kwargs):
+        kwargs["retry"] = retry
+        return retry(*args, **kwargs)
+
+    self._run_and_handle_exceptions(self._do_refresh_lease, True, retry=trying)
+    leader = self.cluster and self.cluster.leader
+    if not self._lease:
+        return False
+    if leader and leader.session == self._lease:
+        return True  # the key lives as long as its lease, and that has just been renewed
+    retry.deadline = retry.stoptime - time.time()
+    if retry.deadline < 1:
+        raise etcd3.Etcd3Error("update_leader timeout")
+    key, name = etcd3.base64_encode(self.leader_path), etcd3.base64_encode(self._name)
+    still_own = {"key": key, "target": "VALUE", "value": name}
+    put = {"request_put": {"key": key, "value": name, "lease": self._lease}}
+    return bool(self._run_and_handle_exceptions(self._client.txn, still_own, put, retry=trying))
+
+
+etcd3.Etcd3._update_leader = renew_own
+
+# Deadlock and mistaken success.
+work = program.patroni_main
+
+
+def work_with_own_children():
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    work()
+
+
+program.patroni_main = work_with_own_children
+
 # Patroni starts its server from a process that imports this file again.
 if __name__ == "__main__":
-    main()
+    program.main()
