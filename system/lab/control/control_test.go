@@ -21,7 +21,7 @@ type stage struct {
 	ended  chan struct{}
 }
 
-func (s *stage) Status() Status { return Status{Ready: true, Zones: []string{"a"}} }
+func (s *stage) Status(context.Context) Status { return Status{Ready: true, Zones: []string{"a"}} }
 func (s *stage) Inject(_ context.Context, ask FaultRequest, lease time.Duration) (Fault, error) {
 	return Fault{ID: "fault-1", Kind: ask.Kind, Zone: ask.Zone, Expires: time.Unix(0, 0).Add(lease)}, s.inject
 }

@@ -15,7 +15,7 @@ import (
 
 // Lab is what the socket controls.
 type Lab interface {
-	Status() Status
+	Status(ctx context.Context) Status
 	Inject(ctx context.Context, ask FaultRequest, lease time.Duration) (Fault, error)
 	Renew(id string, lease time.Duration) (Fault, error)
 	Revert(ctx context.Context, id string) (Fault, error)
@@ -59,7 +59,7 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 
 func (s *Server) routes() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /v1/status", func(w http.ResponseWriter, _ *http.Request) { s.answer(w, http.StatusOK, s.lab.Status()) })
+	mux.HandleFunc("GET /v1/status", func(w http.ResponseWriter, r *http.Request) { s.answer(w, http.StatusOK, s.lab.Status(r.Context())) })
 	mux.HandleFunc("GET /v1/faults", func(w http.ResponseWriter, _ *http.Request) { s.answer(w, http.StatusOK, s.lab.Faults()) })
 	mux.HandleFunc("POST /v1/faults", s.inject)
 	mux.HandleFunc("GET /v1/faults/{id}", func(w http.ResponseWriter, r *http.Request) {

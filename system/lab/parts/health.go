@@ -17,8 +17,8 @@ import (
 // Health is what a pod says of itself.
 type Health struct {
 	// Role is "primary" or "replica" where copies differ, "sync replica" for
-	// the one in Postgres that may take over, "leader" or "follower" in etcd,
-	// and empty elsewhere.
+	// the one in Postgres that would take over if the primary were lost now,
+	// "leader" or "follower" in etcd, and empty elsewhere.
 	Role  string
 	Ready bool
 	// Reason says why a pod is not ready.
@@ -64,7 +64,7 @@ func (c *Checker) ask(ctx context.Context, pod topology.Pod) (role string, err e
 	case topology.Etcd:
 		return c.etcd(ctx, pod)
 	case topology.Postgres:
-		return c.patroni(ctx, pod)
+		return c.postgres(ctx, pod)
 	case topology.Redis:
 		return c.stores.redis(ctx, pod)
 	case topology.Sentinel:
@@ -151,36 +151,6 @@ func (c *Checker) etcd(ctx context.Context, pod topology.Pod) (string, error) {
 		return "leader", nil
 	}
 	return "follower", nil
-}
-
-// patroni asks the agent for the state of its server.
-func (c *Checker) patroni(ctx context.Context, pod topology.Pod) (string, error) {
-	_, body, err := c.call(ctx, http.MethodGet, pod.At(topology.PortPatroni), "/patroni", "")
-	if err != nil {
-		return "", err
-	}
-	var server struct {
-		State       string `json:"state"`
-		Role        string `json:"role"`
-		SyncStandby bool   `json:"sync_standby"`
-	}
-	if err := json.Unmarshal(body, &server); err != nil {
-		return "", fmt.Errorf("read server status: %w", err)
-	}
-	role := server.Role
-	if role == "master" {
-		role = "primary"
-	}
-	if server.State != "running" {
-		return role, fmt.Errorf("server is %s", server.State)
-	}
-	if role != "primary" && role != "replica" {
-		return role, fmt.Errorf("server is %s", role)
-	}
-	if server.SyncStandby {
-		role = "sync replica"
-	}
-	return role, nil
 }
 
 // brief is the first line of an answer, for a person.

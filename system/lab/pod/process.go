@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"syscall"
 
@@ -146,23 +147,38 @@ func pidNamespace(pid int) (string, error) {
 	return space, nil
 }
 
-// stopped reports whether every process of the pod is stopped by a signal.
-func (p *process) stopped() (bool, error) {
+// states lists the run states of the pod's processes.
+func (p *process) states() ([]byte, error) {
 	pids, err := p.members()
 	if err != nil {
-		return false, err
+		return nil, err
 	}
+	var states []byte
 	for _, pid := range pids {
 		state, err := runState(pid)
+		if errors.Is(err, os.ErrNotExist) {
+			continue // it ended meanwhile
+		}
 		if err != nil {
-			return false, err
+			return nil, err
 		}
-		if state != 'T' && state != 'Z' {
-			return false, nil
-		}
+		states = append(states, state)
 	}
-	return true, nil
+	return states, nil
 }
+
+// stopped is the state of a process that a signal stopped, and zombie of one
+// that has ended and can no longer be.
+const (
+	stopped = 'T'
+	zombie  = 'Z'
+)
+
+func allStopped(states []byte) bool {
+	return !slices.ContainsFunc(states, func(state byte) bool { return state != stopped && state != zombie })
+}
+
+func noneStopped(states []byte) bool { return !slices.Contains(states, stopped) }
 
 // runState reads the one-letter state of proc_pid_stat(5): it follows the
 // command name, which is in parentheses and may itself contain any character.

@@ -158,38 +158,49 @@ func (s *Supervisor) Freeze(ctx context.Context) error {
 	if running == nil {
 		return fmt.Errorf("freeze %s: it is not running", s.spec.Name)
 	}
+	if err := signalUntil(ctx, running, syscall.SIGSTOP, allStopped); err != nil {
+		return fmt.Errorf("freeze %s: %w", s.spec.Name, err)
+	}
+	s.update(func() { s.frozen = true })
+	return nil
+}
+
+// Thaw lets a frozen pod go on, and returns when none of its processes is seen
+// to be stopped.
+func (s *Supervisor) Thaw(ctx context.Context) error {
+	if running := s.process(); running != nil {
+		err := signalUntil(ctx, running, syscall.SIGCONT, noneStopped)
+		if err != nil && !errors.Is(err, errEnded) {
+			return fmt.Errorf("thaw %s: %w", s.spec.Name, err)
+		}
+	}
+	s.update(func() { s.frozen = false })
+	return nil
+}
+
+// errEnded means that a pod ended while it was being signalled.
+var errEnded = errors.New("it has ended")
+
+// signalUntil signals every process of the pod until their states are as
+// wanted. A process may fork between a listing and the signal; the next listing
+// finds its child.
+func signalUntil(ctx context.Context, running *process, sig syscall.Signal, wanted func(states []byte) bool) error {
 	ctx, cancel := context.WithTimeout(ctx, freezeWithin)
 	defer cancel()
 	for {
-		// A process may fork between the listing and the signal: repeat
-		// until a listing finds all of them stopped.
-		if err := running.signalAll(syscall.SIGSTOP); err != nil {
-			return fmt.Errorf("freeze %s: %w", s.spec.Name, err)
-		}
-		stopped, err := running.stopped()
-		if err == nil && stopped {
-			s.update(func() { s.frozen = true })
+		signalErr := running.signalAll(sig)
+		states, err := running.states()
+		if err = errors.Join(signalErr, err); err == nil && wanted(states) {
 			return nil
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("freeze %s: not all processes stopped: %w", s.spec.Name, errors.Join(err, ctx.Err()))
+			return fmt.Errorf("processes are in states %q: %w", states, errors.Join(err, ctx.Err()))
+		case <-running.done:
+			return errEnded
 		case <-time.After(5 * time.Millisecond):
 		}
 	}
-}
-
-// Thaw lets a frozen pod go on.
-func (s *Supervisor) Thaw() error {
-	running := s.process()
-	s.update(func() { s.frozen = false })
-	if running == nil {
-		return nil
-	}
-	if err := running.signalAll(syscall.SIGCONT); err != nil {
-		return fmt.Errorf("thaw %s: %w", s.spec.Name, err)
-	}
-	return nil
 }
 
 // Status reports the pod as it is now.

@@ -27,6 +27,7 @@ type actuator struct{ region *Region }
 
 // Inject breaks the targets and returns when all of them are seen to be broken.
 func (a actuator) Inject(ctx context.Context, id string, spec fault.Spec, targets []topology.Pod) error {
+	defer a.region.outdate()
 	// A zone that loses power says no goodbyes: its network goes first, in the
 	// same instant, so that no connection is closed in an orderly way.
 	if spec.Kind == fault.Cut || (spec.Kind == fault.Kill && spec.WholeZone()) {
@@ -52,9 +53,10 @@ func (a actuator) Inject(ctx context.Context, id string, spec fault.Spec, target
 }
 
 // Revert mends the targets and returns when all of them are seen to be mended:
-// the wire works, or the process runs. When the component is ready again is for
+// the wire works, or the processes run. When the component is ready again is for
 // others to find out.
 func (a actuator) Revert(ctx context.Context, id string, spec fault.Spec, targets []topology.Pod) error {
+	defer a.region.outdate()
 	if err := a.pass(spec, targets); err != nil {
 		return err
 	}
@@ -64,7 +66,7 @@ func (a actuator) Revert(ctx context.Context, id string, spec fault.Spec, target
 		case fault.Kill:
 			return supervisor.Release(ctx, id)
 		case fault.Freeze:
-			return supervisor.Thaw()
+			return supervisor.Thaw(ctx)
 		default:
 			return a.observeReachable(ctx, target)
 		}

@@ -14,6 +14,8 @@ const (
 	askWhileStarting = 250 * time.Millisecond
 	askWhenReady     = 2 * time.Second
 	askWithin        = time.Second
+	// freshFor is how old an answer may be that is shown as the lab's state.
+	freshFor = 500 * time.Millisecond
 	// missesUntilRestart is how many liveness questions in a row may go
 	// unanswered before the pod is killed and started again.
 	missesUntilRestart = 5
@@ -26,6 +28,7 @@ type node struct {
 
 	mu        sync.Mutex
 	health    parts.Health
+	asked     time.Time     // when the question was put that health answers
 	ready     chan struct{} // closed when the pod was ready for the first time
 	everReady bool
 	misses    int
@@ -41,15 +44,26 @@ func (n *node) lastHealth() parts.Health {
 	return n.health
 }
 
-// learn takes in what a check found.
-func (n *node) learn(health parts.Health) {
+// learn takes in what a check found that began at asked. An answer that was
+// overtaken by a later question is old news.
+func (n *node) learn(health parts.Health, asked time.Time) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.health = health
+	if asked.Before(n.asked) {
+		return
+	}
+	n.health, n.asked = health, asked
 	if health.Ready && !n.everReady {
 		n.everReady = true
 		close(n.ready)
 	}
+}
+
+// knownSince is when the question was put that the last health answers.
+func (n *node) knownSince() time.Time {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.asked
 }
 
 // missed counts a liveness question: it reports whether the pod has to be
@@ -72,10 +86,8 @@ func (n *node) missed(alive bool) bool {
 // watch asks the pod for its health until ctx ends.
 func (r *Region) watch(ctx context.Context, n *node) {
 	for {
-		health := r.ask(ctx, n)
-		n.learn(health)
 		wait := askWhenReady
-		if !health.Ready {
+		if health := r.ask(ctx, n); !health.Ready {
 			wait = askWhileStarting
 			if n.supervisor.Status().Held {
 				wait = askWhenReady
@@ -89,14 +101,42 @@ func (r *Region) watch(ctx context.Context, n *node) {
 	}
 }
 
+// ask asks a pod for its health, and remembers the answer.
 func (r *Region) ask(ctx context.Context, n *node) parts.Health {
-	status := n.supervisor.Status()
-	if !status.Running {
-		return parts.Health{Reason: "not running"}
+	asked, health := time.Now(), parts.Health{Reason: "not running"}
+	if n.supervisor.Status().Running {
+		within, cancel := context.WithTimeout(ctx, askWithin)
+		defer cancel()
+		health = r.checker.Check(within, n.part.Pod)
 	}
-	ctx, cancel := context.WithTimeout(ctx, askWithin)
-	defer cancel()
-	return r.checker.Check(ctx, n.part.Pod)
+	n.learn(health, asked)
+	return health
+}
+
+// askWhoever asks, all at once, every pod of which nothing is known that is
+// newer than freshFor and than the last fault's coming or going. Who looks at
+// the lab wants to know how it is, not how it was before it was broken.
+func (r *Region) askWhoever(ctx context.Context) {
+	oldest := time.Now().Add(-freshFor)
+	r.mu.Lock()
+	if r.changed.After(oldest) {
+		oldest = r.changed
+	}
+	r.mu.Unlock()
+	var asking sync.WaitGroup
+	for _, n := range r.nodes {
+		if n.supervisor.Status().Running && n.knownSince().Before(oldest) {
+			asking.Go(func() { r.ask(ctx, n) })
+		}
+	}
+	asking.Wait()
+}
+
+// outdate makes everything that is known of the pods old news.
+func (r *Region) outdate() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.changed = time.Now()
 }
 
 // keepAlive restarts a pod whose process runs but answers nothing. A pod that is

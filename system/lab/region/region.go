@@ -37,6 +37,7 @@ type Region struct {
 	mu        sync.Mutex
 	failure   string          // why the lab cannot come up, for status
 	sabotages map[string]bool // applied now
+	changed   time.Time       // when a fault last came or went
 }
 
 // Run is the region from its first instruction to its last. It ends when it is

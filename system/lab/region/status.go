@@ -9,8 +9,10 @@ import (
 	"tocsin/system/lab/topology"
 )
 
-// Status is the lab as it is now.
-func (r *Region) Status() control.Status {
+// Status is the lab as it is now. It takes up to askWithin while a pod does not
+// answer.
+func (r *Region) Status(ctx context.Context) control.Status {
+	r.askWhoever(ctx)
 	r.mu.Lock()
 	failure := r.failure
 	r.mu.Unlock()
