@@ -30,7 +30,7 @@ func TestEveryFaultComesAndGoes(t *testing.T) {
 	}
 	for _, tc := range cases {
 		t.Run(tc.name, func(t *testing.T) {
-			shared.awaitWhole(t)
+			shared.takeLab(t)
 			made := shared.run("lab", append([]string{"fault"}, append(tc.args, "--lease=60s")...)...)
 			if made.code != 0 {
 				t.Fatalf("exits %d: %s", made.code, made.stderr)
@@ -63,6 +63,7 @@ func TestEveryFaultComesAndGoes(t *testing.T) {
 // TestAKilledLabLeavesNothing starts a second lab and kills its process without
 // a chance to clean up.
 func TestAKilledLabLeavesNothing(t *testing.T) {
+	shared.takeLab(t)
 	before := machine(t)
 	state := t.TempDir()
 	cmd := shared.command("lab", "up", "--state", state, "--port=38443", "--zone-port=38451",

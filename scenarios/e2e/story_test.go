@@ -50,6 +50,7 @@ func (v verdict) table() string {
 }
 
 func TestEveryComponentIsReadyInEveryZone(t *testing.T) {
+	shared.takeLab(t)
 	status := shared.status(t)
 	copies, primaries := map[string]int{}, map[string]int{}
 	for _, c := range status.Components {
@@ -90,12 +91,14 @@ func TestASecondLabIsRefused(t *testing.T) {
 }
 
 func TestDoctorFindsNothing(t *testing.T) {
+	shared.takeLab(t)
 	if said := shared.run("tocsin", "doctor"); said.code != 0 {
 		t.Fatalf("exits %d\n%s%s", said.code, said.stdout, said.stderr)
 	}
 }
 
 func TestAProbeTellsWhichStepFailedAndWhy(t *testing.T) {
+	shared.takeLab(t)
 	good := shared.run("tocsin", "probe", "run", "login", "--json")
 	type result struct {
 		Verdict    string `json:"verdict"`
@@ -141,6 +144,7 @@ func TestAProbeTellsWhichStepFailedAndWhy(t *testing.T) {
 }
 
 func TestTheBellRings(t *testing.T) {
+	shared.takeLab(t)
 	said := shared.run("tocsin", "alerts", "test")
 	if said.code != 0 {
 		t.Fatalf("exits %d\n%s%s", said.code, said.stdout, said.stderr)
@@ -150,7 +154,7 @@ func TestTheBellRings(t *testing.T) {
 // TestZoneLoss is the promise of the whole system: the zone that holds the
 // Postgres primary loses power under load, and nobody notices but the pager.
 func TestZoneLoss(t *testing.T) {
-	shared.awaitWhole(t)
+	shared.takeLab(t)
 	zone := shared.primaryZone(t, "postgres")
 	dir := t.TempDir()
 	junit, report := filepath.Join(dir, "junit.xml"), filepath.Join(dir, "report.html")
@@ -184,7 +188,7 @@ func TestZoneLoss(t *testing.T) {
 // TestZoneLossAmongReturningPeople: who has logged in before waits for no
 // database, whatever the zone that dies was to the others.
 func TestZoneLossAmongReturningPeople(t *testing.T) {
-	shared.awaitWhole(t)
+	shared.takeLab(t)
 	zone := shared.primaryZone(t, "redis")
 	said := shared.run("tocsin", "scenario", "run", "zone-loss-returning", "--set", "zone="+zone, "--json")
 	got := object[verdict](t, said)
@@ -197,11 +201,16 @@ func TestZoneLossAmongReturningPeople(t *testing.T) {
 // TestACrashOfTocsinHealsTheSystem kills the harness while its fault is in
 // force: the lease ends the fault, and a second experiment was refused before.
 func TestACrashOfTocsinHealsTheSystem(t *testing.T) {
-	shared.awaitWhole(t)
+	shared.takeLab(t)
 	first := shared.command("tocsin", "scenario", "run", "zone-loss", "--set", "zone=b", "--set", "rate=5")
 	if err := first.Start(); err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() {
+		if first.ProcessState == nil { // the test ended before it killed it
+			t.Log("end the scenario:", first.Process.Kill(), first.Wait())
+		}
+	})
 	type fault struct {
 		State   string `json:"state"`
 		EndedBy string `json:"ended_by"`
@@ -233,14 +242,17 @@ func TestACrashOfTocsinHealsTheSystem(t *testing.T) {
 	shared.awaitWhole(t)
 }
 
+func sabotages() []string {
+	return []string{"async-commit", "redis-alone", "alert-nowhere", "login-word"}
+}
+
 // TestEverySabotageTurnsItsLineRed makes the system worse in four ways at once:
 // each must be seen by the line that is there for it, and the lines that have
 // nothing to do with it must not be.
 func TestEverySabotageTurnsItsLineRed(t *testing.T) {
-	shared.awaitWhole(t)
+	shared.takeLab(t)
 	zone := shared.primaryZone(t, "redis")
-	sabotages := []string{"async-commit", "redis-alone", "alert-nowhere", "login-word"}
-	if said := shared.run("lab", append([]string{"sabotage"}, sabotages...)...); said.code != 0 {
+	if said := shared.run("lab", append([]string{"sabotage"}, sabotages()...)...); said.code != 0 {
 		t.Fatalf("sabotage exits %d: %s", said.code, said.stderr)
 	}
 	said := shared.run("tocsin", "scenario", "run", "zone-loss", "--set", "zone="+zone, "--json")
@@ -272,7 +284,7 @@ func TestEverySabotageTurnsItsLineRed(t *testing.T) {
 			t.Errorf("%q fails, though nobody sabotaged it", name)
 		}
 	}
-	if said := shared.run("lab", append([]string{"sabotage", "--revert"}, sabotages...)...); said.code != 0 {
+	if said := shared.run("lab", append([]string{"sabotage", "--revert"}, sabotages()...)...); said.code != 0 {
 		t.Fatalf("reverting exits %d: %s", said.code, said.stderr)
 	}
 	shared.awaitWhole(t)

@@ -186,19 +186,76 @@ func (w *world) primaryZone(t *testing.T, component string) string {
 	return ""
 }
 
-// awaitWhole waits until every part of the lab is ready again, and a standby is
-// appointed that may take over: before that, a second fault is one too many.
+// whole reports whether every part of the lab is ready, nothing is broken, and a
+// standby would take over: before that, a second fault is one too many.
+func (s labStatus) whole() bool {
+	standby := false
+	for _, c := range s.Components {
+		if c.Fault != "" {
+			return false
+		}
+		standby = standby || c.Role == "sync replica"
+	}
+	return standby && s.Ready
+}
+
 func (w *world) awaitWhole(t *testing.T) {
 	t.Helper()
-	w.until(t, 60*time.Second, "the lab is whole", func() bool {
-		status := w.status(t)
-		for _, c := range status.Components {
-			if c.Role == "sync replica" {
-				return status.Ready
-			}
+	w.until(t, 60*time.Second, "the lab is whole", func() bool { return w.status(t).whole() })
+}
+
+// takeLab waits until the lab is whole and lends it to the test. A test that
+// fails says how it left the lab, and leaves it whole to the next.
+func (w *world) takeLab(t *testing.T) {
+	t.Helper()
+	t.Cleanup(func() {
+		if !t.Failed() {
+			return
 		}
-		return false
+		w.describe(t)
+		w.mend(t)
 	})
+	w.awaitWhole(t)
+}
+
+// describe writes to the test's log what somebody needs who sees nothing else.
+func (w *world) describe(t *testing.T) {
+	for _, args := range [][]string{
+		{"status"}, {"fault", "list"}, {"sabotage"},
+		{"logs", "-n=40", "lab"}, {"logs", "-n=150", "postgres"}, {"logs", "-n=40", "etcd"}, {"logs", "-n=40", "identity"},
+	} {
+		said := w.run("lab", args...)
+		t.Logf("lab %s\n%s%s", strings.Join(args, " "), said.stdout, said.stderr)
+	}
+}
+
+// mend ends every fault and sabotage, and waits until the lab has recovered.
+// The test has failed already: what cannot be mended is said, and no more.
+func (w *world) mend(t *testing.T) {
+	var faults []struct{ ID, State string }
+	listed := w.run("lab", "fault", "list", "--json")
+	if err := json.Unmarshal([]byte(listed.stdout), &faults); err != nil {
+		t.Logf("list faults: %v: %s", err, listed.stderr)
+	}
+	revert := append([]string{"sabotage", "--revert"}, sabotages()...)
+	if said := w.run("lab", revert...); said.code != 0 {
+		t.Logf("revert sabotages: %s", said.stderr)
+	}
+	for _, fault := range faults {
+		if fault.State != "in-force" {
+			continue
+		}
+		if said := w.run("lab", "fault", "revert", fault.ID); said.code != 0 {
+			t.Logf("revert %s: %s", fault.ID, said.stderr)
+		}
+	}
+	for deadline := time.Now().Add(60 * time.Second); time.Now().Before(deadline); time.Sleep(200 * time.Millisecond) {
+		var status labStatus
+		if said := w.run("lab", "status", "--json"); json.Unmarshal([]byte(said.stdout), &status) == nil && status.whole() {
+			return
+		}
+	}
+	t.Log("the lab does not become whole")
 }
 
 func (w *world) until(t *testing.T, within time.Duration, what string, reached func() bool) {
