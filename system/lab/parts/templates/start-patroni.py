@@ -1,5 +1,5 @@
 """Starts Patroni with the timings of this cluster that it has no setting for, and
-without three mistakes of version 3.0.2, which is Debian 12's.
+without four mistakes of version 3.0.2, which is Debian 12's.
 
 Keep-alive: Patroni sizes the keep-alive of its watch on etcd by the ttl it knows
 when it connects. At its very first start that is the built-in one of 30 s,
@@ -22,6 +22,13 @@ over that of the leader that has taken over. Both then make the same timeline, a
 what the other one acknowledged is lost. It may renew only what is still its own;
 later versions of Patroni compare, too.
 
+Stale memory: everything Patroni knows of the cluster comes over its watch on one
+etcd member. When that one stops answering it asks another and ends the watch by
+shutting its socket down, with an argument that the sockets of pyOpenSSL, which
+python-etcd puts in place, do not take; the error is swallowed. A frozen member's
+kernel keeps the connection alive, and the standbys go on following a leader that
+is as frozen, until both thaw.
+
 Deadlock: as process 1 of its namespace Patroni is two processes, and the one that
 works inherits from the other a handler that logs whenever a child ends. When one
 ends while a line is being logged, the handler waits for the lock that the line
@@ -31,6 +38,7 @@ Mistaken success: the same handler reaps what the working process itself waits f
 which then takes the missing exit code for 0.
 """
 import signal
+import socket
 import threading
 import time
 
@@ -122,6 +130,23 @@ def renew_own(self):
 
 
 etcd3.Etcd3._update_leader = renew_own
+
+
+# Stale memory.
+def end_watch(self):
+    with self._response_lock:
+        response = self._response
+        if not response:
+            self._response = False  # the watch that is about to begin is not wanted
+            return
+    try:
+        watch = response.connection.sock
+        getattr(watch, "socket", watch).shutdown(socket.SHUT_RDWR)
+    except (AttributeError, OSError):
+        pass  # it has ended by itself
+
+
+etcd3.KVCache.kill_stream = end_watch
 
 # Deadlock and mistaken success.
 work = program.patroni_main

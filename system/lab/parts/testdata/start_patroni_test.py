@@ -6,7 +6,9 @@ imported as Patroni's own child does it, and starts nothing.
 import importlib.util
 import os
 import signal
+import socket
 import sys
+import threading
 import time
 import types
 import unittest
@@ -94,6 +96,29 @@ class Renewal(unittest.TestCase):
     def test_a_key_that_is_gone_is_not_made_again(self):
         self.assertFalse(self.renew(("postgres-c", 6), (None, None)))
         self.assertEqual(self.key, (None, None))
+
+
+class Watch(unittest.TestCase):
+    def end(self, response):
+        cache = types.SimpleNamespace(_response_lock=threading.Lock(), _response=response)
+        start.etcd3.KVCache.kill_stream(cache)
+        return cache
+
+    def test_it_ends_though_the_member_does_not_answer(self):
+        from urllib3.contrib.pyopenssl import WrappedSocket
+
+        for wrap in (lambda plain: plain), (lambda plain: WrappedSocket(None, plain)):
+            ours, members = socket.socketpair()
+            with ours, members:
+                ours.settimeout(10)
+                self.end(types.SimpleNamespace(connection=types.SimpleNamespace(sock=wrap(ours))))
+                self.assertEqual(ours.recv(1), b"")
+
+    def test_one_that_has_not_begun_does_not(self):
+        self.assertIs(self.end(None)._response, False)
+
+    def test_one_that_has_ended_is_let_be(self):
+        self.end(types.SimpleNamespace(connection=None))
 
 
 class Children(unittest.TestCase):
