@@ -71,8 +71,13 @@ func TestAKilledLabLeavesNothing(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() {
+		if cmd.ProcessState == nil { // the test ended before it killed it
+			t.Log("end the second lab:", cmd.Process.Kill(), cmd.Wait())
+		}
+	})
 	var children []int
-	shared.until(t, 30*time.Second, "the lab runs many processes", func() bool {
+	shared.until(t, 60*time.Second, "the lab runs many processes", func() bool {
 		children = descendants(t, cmd.Process.Pid)
 		return len(children) > 30
 	})
