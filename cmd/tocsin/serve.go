@@ -119,7 +119,7 @@ func (s served) build() (http.Handler, *monitor.Monitor, error) {
 		if planned.Off {
 			continue
 		}
-		entries = append(entries, schedule.Entry{Probe: planned.Probe, Interval: planned.Interval})
+		entries = append(entries, schedule.Entry{Probe: planned.Probe, Interval: planned.Interval, Overlap: planned.Overlap})
 		intervals[planned.Probe.Name()] = planned.Interval
 	}
 	keeper, err := s.app.newKeeper(s.target, s.events)

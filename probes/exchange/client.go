@@ -104,7 +104,7 @@ func (c *Client) Close() { c.transport.CloseIdleConnections() }
 // when it fails. The error is a *Failure.
 func (c *Client) Do(ctx context.Context, request *http.Request) (*Reply, probes.Hop, error) {
 	telemetry.Mark(request.Header, c.cfg.Trace.Child(), c.cfg.RunID)
-	hop := probes.Hop{Method: request.Method, URL: withoutQuery(request.URL)}
+	hop := probes.Hop{Method: request.Method, URL: WithoutQuery(request.URL)}
 	bounded, cancel := context.WithTimeout(ctx, c.cfg.Timeout)
 	defer cancel()
 	watch := newStopwatch()
@@ -133,7 +133,7 @@ func (c *Client) roundTrip(request *http.Request, watch *stopwatch) (reply *Repl
 	}
 	watch.done()
 	if len(body) > maxBody {
-		return nil, &Failure{Reason: verdict.Content, Detail: fmt.Sprintf("answer of %s is larger than %d bytes", withoutQuery(request.URL), maxBody)}
+		return nil, &Failure{Reason: verdict.Content, Detail: fmt.Sprintf("answer of %s is larger than %d bytes", WithoutQuery(request.URL), maxBody)}
 	}
 	reply = &Reply{URL: request.URL, Status: response.StatusCode, Header: response.Header, Body: body}
 	if response.TLS != nil {
@@ -153,7 +153,7 @@ func earliestExpiry(chain []*x509.Certificate) time.Time {
 	return earliest
 }
 
-// withoutQuery names an address without what may be secret in it.
-func withoutQuery(address *url.URL) string {
+// WithoutQuery names an address without what may be secret in it.
+func WithoutQuery(address *url.URL) string {
 	return (&url.URL{Scheme: address.Scheme, Host: address.Host, Path: address.Path}).String()
 }

@@ -51,7 +51,7 @@ func Ownf(reason verdict.Reason, err error, format string, values ...any) *Failu
 // Unexpected is the failure of an answer whose status is not what was wanted.
 // 429 and 5xx are honest answers of a system in trouble; any other is wrong.
 func Unexpected(reply *Reply, detail string) *Failure {
-	text := fmt.Sprintf("%s answered %d %s", withoutQuery(reply.URL), reply.Status, http.StatusText(reply.Status))
+	text := fmt.Sprintf("%s answered %d %s", WithoutQuery(reply.URL), reply.Status, http.StatusText(reply.Status))
 	if detail != "" {
 		text += ": " + detail
 	}
@@ -65,51 +65,85 @@ func Unexpected(reply *Reply, detail string) *Failure {
 	return failure
 }
 
-// explain turns a transport error into a failure. Outer is the context of the
-// run, without the timeout of the exchange: when it has ended, we ended it.
+// Circumstances are what an error came out of.
+type Circumstances struct {
+	// Host that was asked, with its port if it has one.
+	Host string
+	// Timeout of the exchange, and Doing what it was doing, in words such as
+	// "while connecting".
+	Timeout time.Duration
+	Doing   string
+	// Now is the clock that certificates are judged by.
+	Now func() time.Time
+}
+
+// explain turns a transport error into a failure.
 func (c *Client) explain(outer context.Context, address *url.URL, watch *stopwatch, err error) *Failure {
+	return Explain(outer, Circumstances{Host: address.Host, Timeout: c.cfg.Timeout, Doing: watch.inProgress(), Now: c.cfg.Now}, err)
+}
+
+// Explain turns a transport error into a failure. Outer is the context of the
+// run, without the timeout of the exchange: when it has ended, we ended it.
+func Explain(outer context.Context, c Circumstances, err error) *Failure {
 	var failure *Failure
 	if errors.As(err, &failure) {
 		return failure
 	}
 	if cause := context.Cause(outer); cause != nil {
 		if errors.As(cause, &failure) {
-			return failure
+			return failure.during(c.Doing)
 		}
-		return Ownf(verdict.Stopped, err, "the run was stopped from our side before %s answered", address.Host)
+		return Ownf(verdict.Stopped, err, "the run was stopped from our side before %s answered", c.Host)
 	}
-	if failure := c.explainTLS(address, err); failure != nil {
+	if failure := c.explainTLS(err); failure != nil {
 		failure.Err = err
 		return failure
 	}
-	reason, detail := c.explainNetwork(address, watch, err)
-	return &Failure{Reason: reason, Detail: detail, Err: err, Network: reason != verdict.Reset && !onThisMachine(address.Hostname())}
+	reason, detail := c.explainNetwork(err)
+	return &Failure{Reason: reason, Detail: detail, Err: err, Network: reason != verdict.Reset && !onThisMachine(c.hostname())}
 }
 
-func (c *Client) explainNetwork(address *url.URL, watch *stopwatch, err error) (verdict.Reason, string) {
-	host := address.Host
+// during is the failure with what was under way, for a limit that was set from
+// outside and cannot know.
+func (f *Failure) during(doing string) *Failure {
+	known := *f
+	known.Detail = fmt.Sprintf("%s (%s)", f.Detail, doing)
+	return &known
+}
+
+// hostname is the host without its port.
+func (c Circumstances) hostname() string {
+	host, _, err := net.SplitHostPort(c.Host)
+	if err != nil {
+		return strings.Trim(c.Host, "[]")
+	}
+	return host
+}
+
+func (c Circumstances) explainNetwork(err error) (verdict.Reason, string) {
+	host := c.Host
 	var dns *net.DNSError
 	switch {
 	case errors.As(err, &dns) && dns.IsNotFound:
-		return verdict.DNS, fmt.Sprintf("the name %s does not exist (DNS)", address.Hostname())
+		return verdict.DNS, fmt.Sprintf("the name %s does not exist (DNS)", c.hostname())
 	case errors.As(err, &dns):
-		return verdict.DNS, fmt.Sprintf("the name %s could not be resolved: %s", address.Hostname(), dns.Err)
+		return verdict.DNS, fmt.Sprintf("the name %s could not be resolved: %s", c.hostname(), dns.Err)
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return verdict.Refused, fmt.Sprintf("nothing listens at %s (connection refused)", host)
 	case errors.Is(err, syscall.ENETUNREACH), errors.Is(err, syscall.EHOSTUNREACH):
 		return verdict.Unreachable, fmt.Sprintf("there is no route to %s", host)
 	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
-		return verdict.Reset, fmt.Sprintf("%s cut the connection %s (reset)", host, watch.inProgress())
+		return verdict.Reset, fmt.Sprintf("%s cut the connection %s (reset)", host, c.Doing)
 	case timedOut(err):
-		return verdict.Timeout, fmt.Sprintf("no answer from %s within %s (%s)", host, c.cfg.Timeout, watch.inProgress())
+		return verdict.Timeout, fmt.Sprintf("no answer from %s within %s (%s)", host, c.Timeout, c.Doing)
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return verdict.Reset, fmt.Sprintf("%s closed the connection %s", host, watch.inProgress())
+		return verdict.Reset, fmt.Sprintf("%s closed the connection %s", host, c.Doing)
 	}
 	var wrapped *url.Error
 	if errors.As(err, &wrapped) {
 		err = wrapped.Err
 	}
-	return verdict.Reset, fmt.Sprintf("%s: %v", withoutQuery(address), err)
+	return verdict.Reset, fmt.Sprintf("%s: %v", host, err)
 }
 
 func timedOut(err error) bool {
@@ -119,47 +153,47 @@ func timedOut(err error) bool {
 
 // explainTLS returns nil when err is not about TLS. A wrong certificate does
 // not mend itself, so trying again would only hide it behind another server.
-func (c *Client) explainTLS(address *url.URL, err error) *Failure {
+func (c Circumstances) explainTLS(err error) *Failure {
 	var foreign x509.UnknownAuthorityError
 	if errors.As(err, &foreign) {
 		return Brokenf(verdict.TLSUntrusted, "TLS: the certificate of %s is foreign: it is signed by %s, which this target does not trust%s",
-			address.Host, issuerOf(foreign.Cert), named(foreign.Cert))
+			c.Host, issuerOf(foreign.Cert), named(foreign.Cert))
 	}
 	var invalid x509.CertificateInvalidError
 	if errors.As(err, &invalid) {
-		return c.explainInvalid(address, invalid)
+		return c.explainInvalid(invalid)
 	}
 	var wrongName x509.HostnameError
 	if errors.As(err, &wrongName) {
-		return Brokenf(verdict.TLSName, "TLS: the certificate of %s is for another name%s", address.Host, named(wrongName.Certificate))
+		return Brokenf(verdict.TLSName, "TLS: the certificate of %s is for another name%s", c.Host, named(wrongName.Certificate))
 	}
 	var alert tls.AlertError
 	var record tls.RecordHeaderError
 	if errors.As(err, &record) {
-		return Brokenf(verdict.TLSHandshake, "TLS: %s does not speak TLS", address.Host)
+		return Brokenf(verdict.TLSHandshake, "TLS: %s does not speak TLS", c.Host)
 	}
 	if errors.As(err, &alert) {
-		return Brokenf(verdict.TLSHandshake, "TLS: %s refused the handshake: %v", address.Host, alert)
+		return Brokenf(verdict.TLSHandshake, "TLS: %s refused the handshake: %v", c.Host, alert)
 	}
 	var verification *tls.CertificateVerificationError
 	if errors.As(err, &verification) {
-		return Brokenf(verdict.TLSUntrusted, "TLS: the certificate of %s cannot be trusted: %v", address.Host, verification.Err)
+		return Brokenf(verdict.TLSUntrusted, "TLS: the certificate of %s cannot be trusted: %v", c.Host, verification.Err)
 	}
 	return nil
 }
 
-func (c *Client) explainInvalid(address *url.URL, invalid x509.CertificateInvalidError) *Failure {
+func (c Circumstances) explainInvalid(invalid x509.CertificateInvalidError) *Failure {
 	certificate := invalid.Cert
 	if invalid.Reason != x509.Expired {
-		return Brokenf(verdict.TLSUntrusted, "TLS: the certificate of %s is not valid: %v%s", address.Host, invalid, named(certificate))
+		return Brokenf(verdict.TLSUntrusted, "TLS: the certificate of %s is not valid: %v%s", c.Host, invalid, named(certificate))
 	}
-	now := c.cfg.Now()
+	now := c.Now()
 	var failure *Failure
 	if now.Before(certificate.NotBefore) {
-		failure = Brokenf(verdict.TLSExpired, "TLS: the certificate of %s is not valid before %s, in %s%s", address.Host,
+		failure = Brokenf(verdict.TLSExpired, "TLS: the certificate of %s is not valid before %s, in %s%s", c.Host,
 			certificate.NotBefore.UTC().Format(time.RFC3339), roundAge(certificate.NotBefore.Sub(now)), named(certificate))
 	} else {
-		failure = Brokenf(verdict.TLSExpired, "TLS: the certificate of %s expired at %s, %s ago%s", address.Host,
+		failure = Brokenf(verdict.TLSExpired, "TLS: the certificate of %s expired at %s, %s ago%s", c.Host,
 			certificate.NotAfter.UTC().Format(time.RFC3339), roundAge(now.Sub(certificate.NotAfter)), named(certificate))
 	}
 	failure.CertificateTime = certificate

@@ -40,7 +40,11 @@ func (r *Run) blameClock(ctx context.Context, failure *exchange.Failure) *exchan
 	if r.cfg.Home == "" || r.cfg.ClockSynchronised() {
 		return failure
 	}
-	date, err := r.client.UnverifiedDate(ctx, r.cfg.Home)
+	client, err := r.client()
+	if err != nil {
+		return failure
+	}
+	date, err := client.UnverifiedDate(ctx, r.cfg.Home)
 	if err != nil || date.Before(certificate.NotBefore) || date.After(certificate.NotAfter) {
 		return failure
 	}

@@ -113,6 +113,15 @@ func (p *Probe) Within(attempt time.Duration) probes.Probe {
 	return &limited
 }
 
+// Longest is how long a run may take, with all its attempts and the waits
+// between them.
+func (p *Probe) Longest() time.Duration {
+	return time.Duration(p.spec.Attempts)*(p.cfg.AttemptTimeout+longestPause) - longestPause
+}
+
+// longestPause is how long a run waits at most before it tries again.
+const longestPause = time.Second
+
 // errAttemptTimeout is the cause with which an attempt ends that took too
 // long. Unlike a cancellation from outside, that is the target's failure.
 var errAttemptTimeout = errors.New("attempt timed out")
@@ -141,21 +150,15 @@ func (p *Probe) Run(ctx context.Context) probes.Result {
 // attempt makes the journey once and leaves its steps in result.
 func (p *Probe) attempt(ctx context.Context, trace telemetry.Trace, result *probes.Result) *exchange.Failure {
 	result.Steps, result.FailedStep, result.Figures, result.Exchanges, result.Artifacts = nil, "", nil, nil, nil
-	client, err := exchange.New(exchange.Config{
-		Roots: p.cfg.Roots, Timeout: p.cfg.ExchangeTimeout, Trace: trace, RunID: result.RunID, Now: p.cfg.Now, ConnectTo: p.cfg.ConnectTo,
-	})
-	if err != nil {
-		return exchange.Ownf(verdict.Internal, err, "the probe could not start: %v", err)
-	}
-	defer client.Close()
 	timeout := &exchange.Failure{
 		Reason: verdict.Timeout, Err: errAttemptTimeout,
 		Detail: fmt.Sprintf("the journey took longer than %s", p.cfg.AttemptTimeout),
 	}
 	bounded, cancel := context.WithTimeoutCause(ctx, p.cfg.AttemptTimeout, timeout)
 	defer cancel()
-	run := &Run{cfg: &p.cfg, client: client, result: result}
-	err = p.spec.Walk(bounded, run)
+	run := &Run{cfg: &p.cfg, trace: trace, result: result}
+	defer run.close()
+	err := p.spec.Walk(bounded, run)
 	if err == nil {
 		return nil
 	}
@@ -195,7 +198,7 @@ func failedAt(step string, failure *exchange.Failure) string {
 // pause waits before the second attempt: as long as the target asked for, but
 // no longer than a person would. It reports false when we were stopped.
 func pause(ctx context.Context, asked time.Duration) bool {
-	timer := time.NewTimer(min(max(asked, 250*time.Millisecond), time.Second))
+	timer := time.NewTimer(min(max(asked, 250*time.Millisecond), longestPause))
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():

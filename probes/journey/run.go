@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"tocsin/internal/telemetry"
 	"tocsin/internal/verdict"
 	"tocsin/probes"
 	"tocsin/probes/exchange"
@@ -22,9 +23,12 @@ const (
 // Run is one attempt under way. It is not safe for concurrent use.
 type Run struct {
 	cfg    *Config
-	client *exchange.Client
+	trace  telemetry.Trace
 	result *probes.Result
 	step   *probes.Step
+	// exchanges is made when it is first asked for: not every journey needs
+	// cookies and connections that are kept.
+	exchanges *exchange.Client
 
 	// lastDate is the newest Date the target answered with, and heardAt our
 	// clock then: together they tell how far the clocks are apart.
@@ -76,19 +80,57 @@ func (r *Run) Age() time.Duration { return r.cfg.AttemptTimeout }
 // Send makes one exchange as part of the step in progress. Its error is an
 // *exchange.Failure.
 func (r *Run) Send(ctx context.Context, request *http.Request) (*exchange.Reply, error) {
-	started, sent := time.Now(), recordRequest(request)
-	reply, hop, err := r.client.Do(ctx, request)
-	r.result.Exchanges = append(r.result.Exchanges, sent.ended(r.step.Name, started, hop, reply, err))
-	r.step.Hops = append(r.step.Hops, hop)
-	r.step.Phases.Add(hop.Phases)
-	r.step.Status = hop.Status
+	client, err := r.client()
 	if err != nil {
 		return nil, err
 	}
-	r.lastDate, r.heardAt = reply.Header, r.cfg.Now()
+	started, sent := time.Now(), recordRequest(request)
+	reply, hop, err := client.Do(ctx, request)
+	r.Add(hop)
+	r.result.Exchanges = append(r.result.Exchanges, sent.ended(r.step.Name, started, hop, reply, err))
+	if err != nil {
+		return nil, err
+	}
+	r.Heard(reply.Header)
 	r.Expires(reply.CertExpiry)
 	return reply, nil
 }
+
+// client makes the exchanges of this attempt.
+func (r *Run) client() (*exchange.Client, error) {
+	if r.exchanges != nil {
+		return r.exchanges, nil
+	}
+	client, err := exchange.New(exchange.Config{
+		Roots: r.cfg.Roots, Timeout: r.cfg.ExchangeTimeout, Trace: r.trace, RunID: r.result.RunID, Now: r.cfg.Now,
+		ConnectTo: r.cfg.ConnectTo,
+	})
+	if err != nil {
+		return nil, exchange.Ownf(verdict.Internal, err, "the probe could not start: %v", err)
+	}
+	r.exchanges = client
+	return client, nil
+}
+
+func (r *Run) close() {
+	if r.exchanges != nil {
+		r.exchanges.Close()
+	}
+}
+
+// Add adds an exchange to the step in progress. Send does it by itself.
+func (r *Run) Add(hop probes.Hop) {
+	r.step.Hops = append(r.step.Hops, hop)
+	r.step.Phases.Add(hop.Phases)
+	r.step.Status = hop.Status
+}
+
+// Heard remembers what the target says the time is. Send does it by itself.
+func (r *Run) Heard(header http.Header) { r.lastDate, r.heardAt = header, r.cfg.Now() }
+
+// Mark puts the headers of synthetic traffic on a request. Send does it by
+// itself.
+func (r *Run) Mark(header http.Header) { telemetry.Mark(header, r.trace.Child(), r.result.RunID) }
 
 // Expires remembers the earliest expiry of a certificate.
 func (r *Run) Expires(at time.Time) {

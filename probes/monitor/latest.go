@@ -41,6 +41,12 @@ func (l *latest) set(result probes.Result) {
 	}
 }
 
+func (l *latest) forget(probe string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.results, probe)
+}
+
 // Describe implements prometheus.Collector.
 func (l *latest) Describe(descriptions chan<- *prometheus.Desc) {
 	descriptions <- l.success

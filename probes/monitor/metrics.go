@@ -16,6 +16,8 @@ import (
 type Metrics struct {
 	runs     *prometheus.CounterVec
 	missed   *prometheus.CounterVec
+	unknown  *prometheus.CounterVec
+	delay    prometheus.Histogram
 	duration *prometheus.HistogramVec
 	latest   *latest
 
@@ -43,6 +45,13 @@ func NewMetrics(registry prometheus.Registerer, probeNames []string) (*Metrics, 
 			Buckets: durationBuckets, NativeHistogramBucketFactor: 1.1, NativeHistogramMaxBucketNumber: 160,
 			NativeHistogramMinResetDuration: time.Hour,
 		}, []string{telemetry.LabelProbe}),
+		unknown: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: telemetry.MetricUnknownRuns, Help: "Scheduled runs that measured nothing, by reason.",
+		}, []string{telemetry.LabelReason}),
+		delay: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: telemetry.MetricStartDelay, Help: "How late runs start; past the grace they do not start and count as missed.",
+			Buckets: []float64{0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5},
+		}),
 		latest: newLatest(),
 		appends: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: telemetry.MetricJournalAppends, Help: "Results recorded in the journal.",
@@ -51,32 +60,59 @@ func NewMetrics(registry prometheus.Registerer, probeNames []string) (*Metrics, 
 			Name: telemetry.MetricJournalErrors, Help: "Attempts to record that the journal refused; each is tried again.",
 		}),
 		appendSeconds: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name: telemetry.MetricJournalDuration, Help: "Time to record one result, fsync included.",
+			Name: telemetry.MetricJournalDuration, Help: "Time to record one batch of results, fsync included.",
 			Buckets: prometheus.ExponentialBuckets(0.001, 2, 14),
 		}),
 	}
-	for _, collector := range []prometheus.Collector{m.runs, m.missed, m.duration, m.latest, m.appends, m.appendErrors, m.appendSeconds} {
+	for _, collector := range []prometheus.Collector{m.runs, m.missed, m.unknown, m.delay, m.duration, m.latest, m.appends, m.appendErrors, m.appendSeconds} {
 		if err := registry.Register(collector); err != nil {
 			return nil, fmt.Errorf("register probe metrics: %w", err)
 		}
 	}
-	for _, name := range probeNames {
-		m.missed.WithLabelValues(name)
-		for _, v := range []verdict.Verdict{verdict.Pass, verdict.PassAfterRetry, verdict.Fail, verdict.Unknown} {
-			m.runs.WithLabelValues(name, string(v))
-		}
-	}
+	m.Expect(probeNames)
 	return m, nil
 }
 
-// Missed counts a run that could not start.
-func (m *Metrics) Missed(probe string) { m.missed.WithLabelValues(probe).Inc() }
+// Expect makes the series of probes that are to run.
+func (m *Metrics) Expect(probeNames []string) {
+	for _, name := range probeNames {
+		m.missed.WithLabelValues(name)
+		for _, v := range verdicts() {
+			m.runs.WithLabelValues(name, string(v))
+		}
+	}
+}
 
-// Observe counts a result.
+// Forget drops the series of a probe that runs no more.
+func (m *Metrics) Forget(probe string) {
+	m.missed.DeleteLabelValues(probe)
+	m.duration.DeleteLabelValues(probe)
+	for _, v := range verdicts() {
+		m.runs.DeleteLabelValues(probe, string(v))
+	}
+	m.latest.forget(probe)
+}
+
+func verdicts() []verdict.Verdict {
+	return []verdict.Verdict{verdict.Pass, verdict.PassAfterRetry, verdict.Fail, verdict.Unknown}
+}
+
+// Missed counts runs that could not start.
+func (m *Metrics) Missed(probe string, starts int) {
+	m.missed.WithLabelValues(probe).Add(float64(starts))
+}
+
+// Started counts how late a run starts.
+func (m *Metrics) Started(_ string, late time.Duration) { m.delay.Observe(late.Seconds()) }
+
+// Observe counts a result, which may stand for several runs that could not
+// start.
 func (m *Metrics) Observe(result probes.Result) {
-	m.runs.WithLabelValues(result.Probe, string(result.Verdict)).Inc()
+	count := float64(max(result.Runs, 1))
+	m.runs.WithLabelValues(result.Probe, string(result.Verdict)).Add(count)
 	m.latest.set(result)
 	if result.Verdict == verdict.Unknown {
+		m.unknown.WithLabelValues(string(result.Reason)).Add(count)
 		return
 	}
 	observe(m.duration.WithLabelValues(result.Probe), latency(result).Seconds(), result.TraceID)

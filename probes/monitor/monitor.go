@@ -2,6 +2,7 @@ package monitor
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -17,9 +18,10 @@ import (
 )
 
 // Recorder is what a Monitor needs of the journal: a call that returns without
-// an error has put the event on disk.
+// an error has put the events on disk, and one that returns an error none.
 type Recorder interface {
 	AppendValue(ctx context.Context, kind, runID, traceID string, value any) (journal.Event, error)
+	AppendAll(ctx context.Context, events []journal.Event) ([]journal.Event, error)
 }
 
 // Keeper keeps the evidence of a result and returns the result as it may be
@@ -33,10 +35,13 @@ type Config struct {
 	Target     string
 	Checkpoint string
 	Entries    []schedule.Entry
-	Journal    Recorder
-	Evidence   Keeper
-	Registry   prometheus.Registerer
-	Log        *slog.Logger
+	// Concurrency is how many runs may be under way at once; 0 for the default
+	// of the schedule.
+	Concurrency int
+	Journal     Recorder
+	Evidence    Keeper
+	Registry    prometheus.Registerer
+	Log         *slog.Logger
 }
 
 // Monitor runs probes, counts their results and records them.
@@ -50,27 +55,50 @@ type Monitor struct {
 
 // New makes a monitor and registers its metrics.
 func New(cfg Config) (*Monitor, error) {
-	names := make([]string, 0, len(cfg.Entries))
-	for _, entry := range cfg.Entries {
-		names = append(names, entry.Probe.Name())
-	}
-	metrics, err := NewMetrics(cfg.Registry, names)
+	metrics, err := NewMetrics(cfg.Registry, names(cfg.Entries))
 	if err != nil {
 		return nil, err
 	}
 	planned, err := schedule.New(schedule.Config{
-		Target: cfg.Target, Checkpoint: cfg.Checkpoint, Entries: cfg.Entries, Missed: metrics.Missed, Ended: metrics.Observe,
+		Target: cfg.Target, Checkpoint: cfg.Checkpoint, Entries: cfg.Entries, Concurrency: cfg.Concurrency,
+		Missed: metrics.Missed, Started: metrics.Started, Ended: metrics.Observe, Removed: metrics.Forget,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("plan the probes: %w", err)
 	}
-	queue := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: telemetry.MetricJournalQueue, Help: "Results that wait for the journal.",
-	}, func() float64 { return float64(planned.Waiting()) })
-	if err := cfg.Registry.Register(queue); err != nil {
-		return nil, fmt.Errorf("register journal metrics: %w", err)
+	for _, gauge := range []prometheus.Collector{
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: telemetry.MetricJournalQueue, Help: "Results that wait for the journal.",
+		}, func() float64 { return float64(planned.Waiting()) }),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: telemetry.MetricRunsUnderWay, Help: "Scheduled runs under way.",
+		}, func() float64 { return float64(planned.UnderWay()) }),
+	} {
+		if err := cfg.Registry.Register(gauge); err != nil {
+			return nil, fmt.Errorf("register metrics of the schedule: %w", err)
+		}
 	}
 	return &Monitor{cfg: cfg, metrics: metrics, schedule: planned}, nil
+}
+
+func names(entries []schedule.Entry) []string {
+	all := make([]string, 0, len(entries))
+	for _, entry := range entries {
+		all = append(all, entry.Probe.Name())
+	}
+	return all
+}
+
+// Replace puts entries in the place of those the monitor has; see
+// schedule.Schedule.Replace. The series of new probes exist from then on, and
+// those of a removed probe go when its last run has ended.
+func (m *Monitor) Replace(entries []schedule.Entry) (schedule.Change, error) {
+	change, err := m.schedule.Replace(entries)
+	if err != nil {
+		return change, fmt.Errorf("plan the probes anew: %w", err)
+	}
+	m.metrics.Expect(change.Added)
+	return change, nil
 }
 
 // lastWrite is how long the results at hand may take to be recorded once the
@@ -79,37 +107,53 @@ const lastWrite = 5 * time.Second
 
 // Run runs the probes until ctx ends, then records what is left.
 func (m *Monitor) Run(ctx context.Context) {
-	m.schedule.Run(ctx, func(result probes.Result) { m.record(ctx, result) })
+	m.schedule.Run(ctx, func(batch []probes.Result) { m.record(ctx, batch) })
 }
 
-// record writes a result into the journal, and tries again while the journal
-// refuses: results wait in memory and are not lost while the disk is full.
-func (m *Monitor) record(ctx context.Context, result probes.Result) {
+// record writes results into the journal, all of a batch at once, and tries
+// again while the journal refuses: results wait in memory and are not lost while
+// the disk is full.
+func (m *Monitor) record(ctx context.Context, batch []probes.Result) {
 	writing := context.WithoutCancel(ctx)
-	result, err := m.cfg.Evidence.Keep(writing, result)
-	if err != nil {
-		m.cfg.Log.Error("the evidence of a run was not kept", "probe", result.Probe, "run_id", result.RunID, "error", err)
-	}
-	result = withoutHops(result)
+	events := m.events(writing, batch)
 	for {
 		started := time.Now()
 		bounded, cancel := context.WithTimeout(writing, lastWrite)
-		_, err := m.cfg.Journal.AppendValue(bounded, journal.KindProbeRun, result.RunID, result.TraceID, result)
+		_, err := m.cfg.Journal.AppendAll(bounded, events)
 		cancel()
 		if err == nil {
 			m.metrics.appendSeconds.Observe(time.Since(started).Seconds())
-			m.metrics.appends.Inc()
+			m.metrics.appends.Add(float64(len(events)))
 			m.say(false, nil)
 			return
 		}
 		m.metrics.appendErrors.Inc()
 		m.say(true, err)
 		if !waitBeforeRetry(ctx) {
-			m.cfg.Log.Error("a result was not recorded: tocsin was stopped while the journal refused it",
-				"probe", result.Probe, "run_id", result.RunID, "verdict", result.Verdict)
+			m.cfg.Log.Error("results were not recorded: tocsin was stopped while the journal refused them", "results", len(events))
 			return
 		}
 	}
+}
+
+// events are results as the journal takes them, once their evidence is kept.
+func (m *Monitor) events(ctx context.Context, batch []probes.Result) []journal.Event {
+	events := make([]journal.Event, 0, len(batch))
+	for _, result := range batch {
+		result, err := m.cfg.Evidence.Keep(ctx, result)
+		if err != nil {
+			m.cfg.Log.Error("the evidence of a run was not kept", "probe", result.Probe, "run_id", result.RunID, "error", err)
+		}
+		payload, err := json.Marshal(withoutHops(result))
+		if err != nil {
+			// A figure that is no number would be a mistake of the probe.
+			m.cfg.Log.Error("a result cannot be recorded", "probe", result.Probe, "run_id", result.RunID, "error", err)
+			m.metrics.appendErrors.Inc()
+			continue
+		}
+		events = append(events, journal.Event{Kind: journal.KindProbeRun, RunID: result.RunID, TraceID: result.TraceID, Payload: payload})
+	}
+	return events
 }
 
 // withoutHops drops the single exchanges of a run that passed at once: they

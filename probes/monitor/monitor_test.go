@@ -56,6 +56,16 @@ func (b *book) AppendValue(context.Context, string, string, string, any) (journa
 	return journal.Event{}, nil
 }
 
+func (b *book) AppendAll(_ context.Context, events []journal.Event) ([]journal.Event, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.refuse {
+		return events, errors.New("disk full")
+	}
+	b.entries += len(events)
+	return events, nil
+}
+
 func (b *book) set(refuse bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

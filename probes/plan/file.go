@@ -25,6 +25,10 @@ type Timing struct {
 	Interval time.Duration `yaml:"interval"`
 	// Timeout of one attempt.
 	Timeout time.Duration `yaml:"timeout"`
+	// Overlap is how many runs may be under way at once. A run must end within
+	// that many intervals. By default a check has one, so its runs never
+	// overlap; a journey has as many as its own time limit asks for.
+	Overlap int `yaml:"overlap"`
 	// Off takes a journey out of the schedule; it can still be run by hand.
 	Off bool `yaml:"off"`
 }
@@ -36,6 +40,7 @@ const (
 	longestInterval  = 31 * 24 * time.Hour
 	shortestTimeout  = 100 * time.Millisecond
 	longestTimeout   = 10 * time.Minute
+	largestOverlap   = 20
 )
 
 // DefaultInterval is how often a probe runs of which nobody says more.

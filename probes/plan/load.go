@@ -100,6 +100,9 @@ func (c *checker) check(key string, check *Check) {
 func (c *checker) timing(key string, t Timing) {
 	c.between(key+".interval", t.Interval, shortestInterval, longestInterval)
 	c.between(key+".timeout", t.Timeout, shortestTimeout, longestTimeout)
+	if c.document.Has(key+".overlap") && (t.Overlap < 1 || t.Overlap > largestOverlap) {
+		c.report(key+".overlap", fmt.Sprintf("%d is not between 1 and %d", t.Overlap, largestOverlap), "")
+	}
 }
 
 // between accepts a duration that is not set.

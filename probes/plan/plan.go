@@ -37,6 +37,8 @@ func ForTarget(t *target.Target, path string) (*Plan, error) {
 type Entry struct {
 	Probe    probes.Probe
 	Interval time.Duration
+	// Overlap is how many runs may be under way at once.
+	Overlap int
 	// Off is true for a probe that is only run by hand.
 	Off bool
 }
@@ -49,6 +51,10 @@ type bounded interface {
 	Within(attempt time.Duration) probes.Probe
 }
 
+// lasting is a probe that knows how long a run of it may take. A login that is
+// promised within 15 s and tried every 5 s is no failure when it takes 9.
+type lasting interface{ Longest() time.Duration }
+
 // Entries makes every probe of the plan against a target: its journeys first,
 // then the checks, in the order of the file.
 func (p *Plan) Entries(t *target.Target) ([]Entry, error) {
@@ -58,7 +64,11 @@ func (p *Plan) Entries(t *target.Target) ([]Entry, error) {
 	}
 	entries := make([]Entry, 0, len(journeys)+len(p.file.Checks))
 	for _, probe := range journeys {
-		entries = append(entries, p.entry(probe, p.file.Journeys[probe.Name()]))
+		entry := p.entry(probe, p.file.Journeys[probe.Name()])
+		if long, ok := entry.Probe.(lasting); ok && entry.Overlap == 0 {
+			entry.Overlap = min(int((long.Longest()-1)/entry.Interval)+1, largestOverlap)
+		}
+		entries = append(entries, entry)
 	}
 	if err := p.checkJourneys(entries); err != nil {
 		return nil, err
@@ -118,6 +128,10 @@ func (p *Plan) entry(probe probes.Probe, own Timing) Entry {
 	// long it takes; everybody's limit would only cut it short.
 	if timeout == 0 && ownPace == 0 {
 		timeout = p.file.Defaults.Timeout
+	}
+	entry.Overlap = own.Overlap
+	if entry.Overlap == 0 {
+		entry.Overlap = p.file.Defaults.Overlap
 	}
 	if limited, ok := probe.(bounded); ok && timeout != 0 {
 		entry.Probe = limited.Within(timeout)

@@ -8,8 +8,6 @@ import (
 	"sync"
 	"time"
 
-	"tocsin/internal/telemetry"
-	"tocsin/internal/verdict"
 	"tocsin/probes"
 )
 
@@ -17,6 +15,12 @@ import (
 type Entry struct {
 	Probe    probes.Probe
 	Interval time.Duration
+	// Overlap is how many runs of the probe may be under way at once. Default
+	// and least 1: never two. Each run has Overlap intervals of time.
+	Overlap int
+	// Version tells configurations of the probe apart, such as their checksum.
+	// A reload leaves a probe alone whose entry is the same.
+	Version string
 }
 
 // Config of a Schedule.
@@ -25,43 +29,106 @@ type Config struct {
 	// Checkpoint is the name of the place the probes run from.
 	Checkpoint string
 	Entries    []Entry
-	// Overlap is how many runs of one probe may be under way at once. A target
-	// that hangs makes runs longer than the interval; without overlap the
-	// schedule would then look away exactly when it matters. Default 6.
-	Overlap int
-	// Missed is told of each run that could not start, and Ended of each
-	// result, at once and on the goroutine of the run: alerts must not wait for
-	// a slow store. Neither may block.
-	Missed func(probe string)
-	Ended  func(probes.Result)
+	// Concurrency is how many runs may be under way at once, of all probes
+	// together. Default 1000.
+	Concurrency int
+	// Grace is how late a run may start. Default 500 ms. It is also how late
+	// this process may get a processor before what timed out meanwhile counts
+	// as not measured.
+	Grace time.Duration
+	// Missed is told how many starts of a probe could not take place, Started
+	// how late each run starts, Ended each result, and Removed when the last
+	// run of a probe that a reload took out has ended. They are called at once,
+	// on the goroutine of the run or of the timetable: alerts must not wait for
+	// a slow store. None of them may block.
+	Missed  func(probe string, starts int)
+	Started func(probe string, late time.Duration)
+	Ended   func(probes.Result)
+	Removed func(probe string)
+	// Asleep is how long the machine has been suspended since it was booted.
+	// The default asks the kernel.
+	Asleep func() time.Duration
+}
+
+func (c *Config) defaults() {
+	if c.Concurrency == 0 {
+		c.Concurrency = 1000
+	}
+	if c.Grace == 0 {
+		c.Grace = 500 * time.Millisecond
+	}
+	if c.Missed == nil {
+		c.Missed = func(string, int) {}
+	}
+	if c.Started == nil {
+		c.Started = func(string, time.Duration) {}
+	}
+	if c.Ended == nil {
+		c.Ended = func(probes.Result) {}
+	}
+	if c.Removed == nil {
+		c.Removed = func(string) {}
+	}
+	if c.Asleep == nil {
+		c.Asleep = timeAsleep
+	}
 }
 
 // Schedule runs probes until it is stopped.
 type Schedule struct {
 	cfg     Config
+	clock   *clock
 	results *queue
+	running sync.WaitGroup
+	// changed wakes the timetable after a reload.
+	changed chan struct{}
+
+	mu sync.Mutex
+	// planned are the probes by name, and leaving those that a reload took out
+	// and that still have runs under way.
+	planned map[string]*planned
+	leaving map[string]*planned
+	table   timetable
+	// waiting are runs that are due while all slots are taken, oldest first.
+	waiting []start
+	free    int
+	blind   blindness
 }
 
 // New checks cfg and makes a schedule.
 func New(cfg Config) (*Schedule, error) {
-	if len(cfg.Entries) == 0 {
-		return nil, errors.New("schedule has no probe")
+	cfg.defaults()
+	if err := check(cfg.Entries); err != nil {
+		return nil, err
 	}
-	for _, entry := range cfg.Entries {
+	s := &Schedule{
+		cfg: cfg, clock: newClock(cfg.Asleep), results: newQueue(), changed: make(chan struct{}, 1),
+		planned: make(map[string]*planned, len(cfg.Entries)), leaving: map[string]*planned{},
+		free: cfg.Concurrency, blind: blindness{threshold: cfg.Grace},
+	}
+	s.replace(cfg.Entries)
+	return s, nil
+}
+
+func check(entries []Entry) error {
+	if len(entries) == 0 {
+		return errors.New("schedule has no probe")
+	}
+	names := make(map[string]bool, len(entries))
+	for _, entry := range entries {
+		name := entry.Probe.Name()
+		if names[name] {
+			return fmt.Errorf("schedule has two probes of the name %s", name)
+		}
+		names[name] = true
 		if entry.Interval <= 0 {
-			return nil, fmt.Errorf("schedule of probe %s: interval %s is not positive", entry.Probe.Name(), entry.Interval)
+			return fmt.Errorf("schedule of probe %s: interval %s is not positive", name, entry.Interval)
+		}
+		if entry.Overlap < 0 {
+			return fmt.Errorf("schedule of probe %s: overlap %d is negative", name, entry.Overlap)
 		}
 	}
-	if cfg.Overlap == 0 {
-		cfg.Overlap = 6
-	}
-	if cfg.Missed == nil {
-		cfg.Missed = func(string) {}
-	}
-	if cfg.Ended == nil {
-		cfg.Ended = func(probes.Result) {}
-	}
-	return &Schedule{cfg: cfg, results: newQueue()}, nil
+	return nil
 }
 
 // Phase is where in its interval a probe runs. It follows from the names alone,
@@ -82,26 +149,27 @@ func next(now time.Time, phase, interval time.Duration) time.Time {
 	return start
 }
 
-// Run runs the probes until ctx ends and hands each result to record, one at a
-// time, in the order in which runs ended. It returns when every run has ended
+// gathering is how often results are recorded at most. The first is recorded at
+// once, and those of a busy schedule some at a time: making a write durable
+// costs as much for one as for a hundred.
+const gathering = 100 * time.Millisecond
+
+// Run runs the probes until ctx ends and hands the results to record, a batch at
+// a time, in the order in which runs ended. It returns when every run has ended
 // and every result is recorded; runs under way when ctx ends come out unknown.
-func (s *Schedule) Run(ctx context.Context, record func(probes.Result)) {
-	var running sync.WaitGroup
-	for _, entry := range s.cfg.Entries {
-		running.Go(func() { s.drive(ctx, entry) })
-	}
+// It may be called once.
+func (s *Schedule) Run(ctx context.Context, record func([]probes.Result)) {
 	recorded := make(chan struct{})
 	go func() {
 		defer close(recorded)
-		for {
-			result, ok := s.results.take()
-			if !ok {
-				return
-			}
-			record(result)
+		for batch := s.results.take(); len(batch) > 0; batch = s.results.take() {
+			began := time.Now()
+			record(batch)
+			s.results.gather(gathering - time.Since(began))
 		}
 	}()
-	running.Wait()
+	s.keepTime(ctx)
+	s.running.Wait()
 	s.results.close()
 	<-recorded
 }
@@ -109,62 +177,9 @@ func (s *Schedule) Run(ctx context.Context, record func(probes.Result)) {
 // Waiting is how many results wait to be recorded.
 func (s *Schedule) Waiting() int { return s.results.length() }
 
-// drive starts the runs of one probe. The wall clock decides the first start
-// only; after that, starts are one interval apart on the monotonic clock.
-func (s *Schedule) drive(ctx context.Context, entry Entry) {
-	var runs sync.WaitGroup
-	defer runs.Wait()
-	slots := make(chan struct{}, s.cfg.Overlap)
-	now := time.Now()
-	first := next(now, Phase(entry.Probe.Name(), s.cfg.Checkpoint, entry.Interval), entry.Interval)
-	intended := now.Add(first.Sub(now))
-	timer := time.NewTimer(time.Until(intended))
-	defer timer.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-timer.C:
-		}
-		// A machine that slept or was starved wakes up with starts long past;
-		// each of them is accounted for.
-		for ; time.Since(intended) >= entry.Interval; intended = intended.Add(entry.Interval) {
-			s.miss(entry, intended, "the machine was too busy or asleep")
-		}
-		s.start(ctx, entry, intended, slots, &runs)
-		intended = intended.Add(entry.Interval)
-		timer.Reset(time.Until(intended))
-	}
-}
-
-func (s *Schedule) start(ctx context.Context, entry Entry, intended time.Time, slots chan struct{}, runs *sync.WaitGroup) {
-	select {
-	case slots <- struct{}{}:
-	default:
-		s.miss(entry, intended, fmt.Sprintf("%d earlier runs are still under way", s.cfg.Overlap))
-		return
-	}
-	runs.Go(func() {
-		defer func() { <-slots }()
-		result := entry.Probe.Run(ctx)
-		result.Intended, result.IntervalMS = intended.UTC(), entry.Interval.Milliseconds()
-		result.LatencyMS = float64(time.Since(intended).Microseconds()) / 1000
-		s.finish(result)
-	})
-}
-
-func (s *Schedule) finish(result probes.Result) {
-	s.cfg.Ended(result)
-	s.results.put(result)
-}
-
-// miss accounts for a run that could not start: unknown, never good or bad.
-func (s *Schedule) miss(entry Entry, intended time.Time, why string) {
-	s.cfg.Missed(entry.Probe.Name())
-	result := probes.Result{
-		Probe: entry.Probe.Name(), Target: s.cfg.Target, RunID: telemetry.RunID(),
-		Started: time.Now().UTC(), Intended: intended.UTC(), IntervalMS: entry.Interval.Milliseconds(),
-	}
-	result.End(verdict.Missed, "the run could not start: "+why)
-	s.finish(result)
+// UnderWay is how many runs are under way.
+func (s *Schedule) UnderWay() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.cfg.Concurrency - s.free
 }
