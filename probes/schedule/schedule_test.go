@@ -2,6 +2,7 @@ package schedule_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"testing"
@@ -35,8 +36,8 @@ func (s slow) Run(ctx context.Context) probes.Result {
 	}
 	select {
 	case <-ctx.Done():
-		failure, ok := context.Cause(ctx).(*exchange.Failure)
-		if !ok {
+		var failure *exchange.Failure
+		if !errors.As(context.Cause(ctx), &failure) {
 			failure = exchange.Ownf(verdict.Stopped, ctx.Err(), "stopped")
 		}
 		result.End(failure.Reason, failure.Detail)
