@@ -35,6 +35,8 @@ func newLatest() *latest {
 func (l *latest) set(result probes.Result) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	// Evidence is the keeper's; it is large, and no metric is made of it.
+	result.Exchanges, result.Artifacts = nil, nil
 	// Runs may overlap; the newest start wins, not the last end.
 	if known, ok := l.results[result.Probe]; !ok || !result.Started.Before(known.Started) {
 		l.results[result.Probe] = result
