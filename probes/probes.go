@@ -34,6 +34,9 @@ type Hop struct {
 	Status int     `json:"status,omitempty"`
 	MS     float64 `json:"ms"`
 	Phases Phases  `json:"phases"`
+	// SpanID is the span that the target was told, and Started when.
+	SpanID  string    `json:"-"`
+	Started time.Time `json:"-"`
 }
 
 // Step is one named, timed part of a run. Its phases are those of its hops
@@ -46,6 +49,8 @@ type Step struct {
 	Status int     `json:"status,omitempty"`
 	Error  string  `json:"error,omitempty"`
 	Hops   []Hop   `json:"hops,omitempty"`
+	// Started is for the trace of the run.
+	Started time.Time `json:"-"`
 	// Notes are what the step saw, a line each: every finding, where Error has
 	// room for the sum of them only.
 	Notes []string `json:"notes,omitempty"`

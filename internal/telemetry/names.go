@@ -20,6 +20,8 @@ const (
 	MetricJournalQueue      = "tocsin_journal_queue_length"
 	MetricJournalDuration   = "tocsin_journal_append_duration_seconds"
 	MetricPagerReceipts     = "tocsin_pager_receipts_total"
+	MetricTracesDropped     = "tocsin_traces_dropped_total"
+	MetricTracesFailed      = "tocsin_traces_failed_total"
 	MetricBuildInfo         = "tocsin_build_info"
 )
 
