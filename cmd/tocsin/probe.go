@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -12,7 +11,6 @@ import (
 	"github.com/jedib0t/go-pretty/v6/text"
 	"github.com/spf13/cobra"
 
-	"tocsin/internal/journal"
 	"tocsin/internal/strictyaml"
 	"tocsin/internal/target"
 	"tocsin/internal/verdict"
@@ -38,16 +36,6 @@ func (a *app) probeCommand() *cobra.Command {
 			RunE: func(*cobra.Command, []string) error { return a.listReasons() },
 		},
 	)
-	return command
-}
-
-func (a *app) probeRunCommand() *cobra.Command {
-	var verbose bool
-	command := &cobra.Command{
-		Use: "run NAME", Short: "Run one probe now: exit 0 pass, 1 fail, 3 unknown", Args: cobra.ExactArgs(1),
-		RunE: func(command *cobra.Command, names []string) error { return a.runProbe(command, names[0], verbose) },
-	}
-	command.Flags().BoolVarP(&verbose, "verbose", "v", false, "also print what the steps that worked saw")
 	return command
 }
 
@@ -127,35 +115,6 @@ func (a *app) listReasons() error {
 		}
 	}
 	return nil
-}
-
-func (a *app) runProbe(command *cobra.Command, name string, verbose bool) error {
-	loaded, all, err := a.loadProbes()
-	if err != nil {
-		return err
-	}
-	probe, err := pick(all, name)
-	if err != nil {
-		return err
-	}
-	ctx := command.Context()
-	events, err := a.openJournal(ctx)
-	if err != nil {
-		return err
-	}
-	keeper, err := a.newKeeper(loaded, events)
-	if err != nil {
-		return errors.Join(err, events.Close())
-	}
-	result, keepErr := keeper.Keep(ctx, probe.Run(ctx))
-	_, recordErr := events.AppendValue(ctx, journal.KindProbeRun, result.RunID, result.TraceID, result)
-	if err := errors.Join(keepErr, recordErr, events.Close()); err != nil {
-		return unknownError(err)
-	}
-	if err := a.printResult(result, verbose); err != nil {
-		return err
-	}
-	return verdictError(result.Verdict)
 }
 
 func pick(all []probes.Probe, name string) (probes.Probe, error) {
