@@ -38,6 +38,10 @@ func (a *app) serveCommand() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "serve",
 		Short: "Run the probes on schedule; serve console, metrics and pager receipt",
+		Long: `Run the probes of target and plan on schedule, and serve console, metrics and pager receipt.
+
+Runs are sent as traces to the collector that OTEL_EXPORTER_OTLP_ENDPOINT names (OTLP over HTTP),
+under the ids that the target was told in its traceparent.`,
 		Args:  cobra.NoArgs,
 		RunE:  func(command *cobra.Command, _ []string) error { return a.serve(command.Context(), options) },
 	}
@@ -126,9 +130,13 @@ func (s served) build() (http.Handler, *monitor.Monitor, error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	traces, err := s.app.tracer(registry)
+	if err != nil {
+		return nil, nil, err
+	}
 	monitoring, err := monitor.New(monitor.Config{
 		Target: s.target.Name, Checkpoint: s.options.checkpoint, Entries: entries,
-		Journal: s.events, Evidence: keeper, Registry: registry, Log: s.app.log,
+		Journal: s.events, Evidence: keeper, Traces: traces, Registry: registry, Log: s.app.log,
 	})
 	if err != nil {
 		return nil, nil, err

@@ -103,8 +103,9 @@ func (c *Client) Close() { c.transport.CloseIdleConnections() }
 // Do makes one exchange. The hop is filled as far as the exchange got, also
 // when it fails. The error is a *Failure.
 func (c *Client) Do(ctx context.Context, request *http.Request) (*Reply, probes.Hop, error) {
-	telemetry.Mark(request.Header, c.cfg.Trace.Child(), c.cfg.RunID)
-	hop := probes.Hop{Method: request.Method, URL: WithoutQuery(request.URL)}
+	span := c.cfg.Trace.Child()
+	telemetry.Mark(request.Header, span, c.cfg.RunID)
+	hop := probes.Hop{Method: request.Method, URL: WithoutQuery(request.URL), SpanID: span.SpanID, Started: time.Now()}
 	bounded, cancel := context.WithTimeout(ctx, c.cfg.Timeout)
 	defer cancel()
 	watch := newStopwatch()

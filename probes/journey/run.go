@@ -39,8 +39,8 @@ type Run struct {
 // Take makes one step, times it and remembers it, and names it as the failed
 // one when it fails.
 func (r *Run) Take(ctx context.Context, name string, act func(context.Context) error) error {
-	r.step = &probes.Step{Name: name}
 	started := time.Now()
+	r.step = &probes.Step{Name: name, Started: started}
 	err := act(ctx)
 	r.step.MS = milliseconds(time.Since(started))
 	if err != nil {

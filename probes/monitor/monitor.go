@@ -30,6 +30,12 @@ type Keeper interface {
 	Keep(ctx context.Context, result probes.Result) (probes.Result, error)
 }
 
+// Tracer sends runs as traces. Export never waits; Run sends until ctx ends.
+type Tracer interface {
+	Export(result probes.Result)
+	Run(ctx context.Context) error
+}
+
 // Config of a Monitor.
 type Config struct {
 	Target     string
@@ -40,6 +46,8 @@ type Config struct {
 	Concurrency int
 	Journal     Recorder
 	Evidence    Keeper
+	// Traces shows runs to a collector of traces; nil where there is none.
+	Traces      Tracer
 	Registry    prometheus.Registerer
 	Log         *slog.Logger
 }
@@ -107,7 +115,28 @@ const lastWrite = 5 * time.Second
 
 // Run runs the probes until ctx ends, then records what is left.
 func (m *Monitor) Run(ctx context.Context) {
+	defer m.trace(ctx)()
 	m.schedule.Run(ctx, func(batch []probes.Result) { m.record(ctx, batch) })
+}
+
+// trace sends traces until the returned function is called, which waits until
+// the last ones are sent.
+func (m *Monitor) trace(ctx context.Context) (stop func()) {
+	if m.cfg.Traces == nil {
+		return func() {}
+	}
+	sending, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		if err := m.cfg.Traces.Run(sending); err != nil {
+			m.cfg.Log.Error("traces are not sent", "error", err)
+		}
+	}()
+	return func() {
+		cancel()
+		<-ended
+	}
 }
 
 // record writes results into the journal, all of a batch at once, and tries
@@ -143,6 +172,9 @@ func (m *Monitor) events(ctx context.Context, batch []probes.Result) []journal.E
 		result, err := m.cfg.Evidence.Keep(ctx, result)
 		if err != nil {
 			m.cfg.Log.Error("the evidence of a run was not kept", "probe", result.Probe, "run_id", result.RunID, "error", err)
+		}
+		if m.cfg.Traces != nil {
+			m.cfg.Traces.Export(result)
 		}
 		payload, err := json.Marshal(withoutHops(result))
 		if err != nil {
