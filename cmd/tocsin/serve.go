@@ -42,8 +42,8 @@ func (a *app) serveCommand() *cobra.Command {
 
 Runs are sent as traces to the collector that OTEL_EXPORTER_OTLP_ENDPOINT names (OTLP over HTTP),
 under the ids that the target was told in its traceparent.`,
-		Args:  cobra.NoArgs,
-		RunE:  func(command *cobra.Command, _ []string) error { return a.serve(command.Context(), options) },
+		Args: cobra.NoArgs,
+		RunE: func(command *cobra.Command, _ []string) error { return a.serve(command.Context(), options) },
 	}
 	flags := command.Flags()
 	flags.StringVar(&options.listen, "listen", "127.0.0.1:9464", "listen at `ADDRESS`")

@@ -47,9 +47,9 @@ type Config struct {
 	Journal     Recorder
 	Evidence    Keeper
 	// Traces shows runs to a collector of traces; nil where there is none.
-	Traces      Tracer
-	Registry    prometheus.Registerer
-	Log         *slog.Logger
+	Traces   Tracer
+	Registry prometheus.Registerer
+	Log      *slog.Logger
 }
 
 // Monitor runs probes, counts their results and records them.
