@@ -36,13 +36,15 @@ func pick(records []dns.RR, owner string, kind uint16) (set []dns.RR, signatures
 	return set, signatures
 }
 
-// supported are the algorithms that can be verified here. Others make a zone
+// Supported are the algorithms that can be verified here. Others make a zone
 // insecure, not bogus (RFC 4035, section 5.2).
-func supported(algorithm uint8) bool {
-	return slices.Contains([]uint8{
+func Supported() []uint8 {
+	return []uint8{
 		dns.RSASHA1, dns.RSASHA1NSEC3SHA1, dns.RSASHA256, dns.RSASHA512, dns.ECDSAP256SHA256, dns.ECDSAP384SHA384, dns.ED25519,
-	}, algorithm)
+	}
 }
+
+func supported(algorithm uint8) bool { return slices.Contains(Supported(), algorithm) }
 
 func supportedDigest(digest uint8) bool {
 	return digest == dns.SHA1 || digest == dns.SHA256 || digest == dns.SHA384

@@ -45,7 +45,7 @@ func Zones() []Zone {
 		}},
 		{Name: "nods.", Delegation: func([]string) []string { return nil }},
 		{Name: "wrongds.", Delegation: func(ds []string) []string { return []string{ds[0][:len(ds[0])-6] + "abcdef"} }},
-		{Name: "future-algorithm.", Delegation: func(ds []string) []string {
+		{Name: "future-algorithm.", Delegation: func([]string) []string {
 			return []string{"future-algorithm. IN DS 4711 200 2 " + strings.Repeat("AB", 32)}
 		}},
 		{Name: "expired.", Sign: []string{"-i", "20240101000000", "-e", "20240201000000"}},
