@@ -3,6 +3,7 @@ package plan
 import (
 	"tocsin/probes"
 	"tocsin/probes/journey"
+	"tocsin/probes/wire/dnscheck"
 	"tocsin/probes/wire/headers"
 	"tocsin/probes/wire/ports"
 )
@@ -12,14 +13,16 @@ type Check struct {
 	Name   string `yaml:"name"`
 	Timing `yaml:",inline"`
 
-	Headers *headers.Config `yaml:"headers"`
-	Ports   *ports.Config   `yaml:"ports"`
+	DNS     *dnscheck.Config `yaml:"dns"`
+	Headers *headers.Config  `yaml:"headers"`
+	Ports   *ports.Config    `yaml:"ports"`
 }
 
 // kinds lists the kinds that a check may be of, in the order of the file's
 // documentation.
 func (c *Check) kinds() []kind {
 	return []kind{
+		kindOf("dns", c.DNS, dnscheck.New),
 		kindOf("headers", c.Headers, headers.New),
 		kindOf("ports", c.Ports, ports.New),
 	}
