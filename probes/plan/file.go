@@ -2,6 +2,8 @@ package plan
 
 import (
 	"time"
+
+	"tocsin/probes/quorum"
 )
 
 // version of the file format.
@@ -17,6 +19,9 @@ type File struct {
 	Journeys map[string]Timing `yaml:"journeys"`
 	// Checks are probes of single things, each of one family.
 	Checks []Check `yaml:"checks"`
+	// Quorum says which checkpoints must agree on an outage; without it, none is
+	// ever declared.
+	Quorum *quorum.Config `yaml:"quorum"`
 }
 
 // Timing is when a probe runs and how long it may take.

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"os"
@@ -36,7 +37,7 @@ func Load(path string) (*Plan, error) {
 	if err := errors.Join(check.problems...); err != nil {
 		return nil, err
 	}
-	return &Plan{file: file, document: document}, nil
+	return &Plan{file: file, document: document, sum: sha256.Sum256(data)}, nil
 }
 
 // checker collects what is wrong with the values of a plan file.
@@ -60,6 +61,9 @@ func (c *checker) file(f *File) {
 	}
 	for name, timing := range f.Journeys {
 		c.timing("journeys."+name, timing)
+	}
+	if f.Quorum != nil {
+		f.Quorum.Check(func(key, problem, hint string) { c.report("quorum."+key, problem, hint) })
 	}
 	seen := make(map[string]bool, len(f.Checks))
 	for index := range f.Checks {
