@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"maps"
@@ -21,6 +22,8 @@ type Plan struct {
 	file     File
 	document *strictyaml.Document
 	memory   *memory.Book
+	// sum is of the bytes of the file.
+	sum [sha256.Size]byte
 }
 
 // Remembering is the plan with a memory for its journeys that outlives the
