@@ -14,6 +14,7 @@ import (
 	"tocsin/probes/journey"
 	"tocsin/probes/memory"
 	"tocsin/probes/oidc"
+	"tocsin/probes/vci"
 )
 
 // Plan says what is probed and when. The zero Plan is the one that follows
@@ -93,6 +94,7 @@ func (p *Plan) Entries(t *target.Target) ([]Entry, error) {
 	return append(entries, checks...), nil
 }
 
+// journeys makes the journeys of every family that the target file allows.
 func (p *Plan) journeys(t *target.Target) ([]probes.Probe, error) {
 	cfg, err := oidc.FromTarget(t)
 	if err != nil {
@@ -101,7 +103,15 @@ func (p *Plan) journeys(t *target.Target) ([]probes.Probe, error) {
 	if p.memory != nil {
 		cfg.Memory = p.memory
 	}
-	return cfg.Probes()
+	all, err := cfg.Probes()
+	if err != nil {
+		return nil, err
+	}
+	credentials, err := vci.Probes(t)
+	if err != nil {
+		return nil, err
+	}
+	return append(all, credentials...), nil
 }
 
 func (p *Plan) checks(t *target.Target, taken []Entry) ([]Entry, error) {
