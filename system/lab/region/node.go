@@ -19,6 +19,10 @@ const (
 	// missesUntilRestart is how many liveness questions in a row may go
 	// unanswered before the pod is killed and started again.
 	missesUntilRestart = 5
+	// startWithin is how long a pod may take before it answers for the first
+	// time. On a busy machine that is long, and whoever is restarted meanwhile
+	// begins again.
+	startWithin = time.Minute
 )
 
 // node is one pod with what is known of its health.
@@ -32,6 +36,7 @@ type node struct {
 	ready     chan struct{} // closed when the pod was ready for the first time
 	everReady bool
 	misses    int
+	answered  time.Time // when the pod last said that it lives
 }
 
 func newNode(part parts.Part) *node {
@@ -66,12 +71,17 @@ func (n *node) knownSince() time.Time {
 	return n.asked
 }
 
-// missed counts a liveness question: it reports whether the pod has to be
-// restarted. An answer, or an excuse, starts the count again.
-func (n *node) missed(alive bool) bool {
+// missed counts a liveness question, put at now to a pod that was started at
+// started: it reports whether the pod has to be restarted. An answer starts the
+// count again, and so does every question that a pod is still too young for.
+func (n *node) missed(alive bool, started, now time.Time) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if alive {
+		n.misses, n.answered = 0, now
+		return false
+	}
+	if n.answered.Before(started) && now.Sub(started) < startWithin {
 		n.misses = 0
 		return false
 	}
@@ -81,6 +91,14 @@ func (n *node) missed(alive bool) bool {
 	}
 	n.misses = 0
 	return true
+}
+
+// excuse forgets the questions that went unanswered: the pod was broken on
+// purpose.
+func (n *node) excuse() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.misses = 0
 }
 
 // watch asks the pod for its health until ctx ends.
@@ -150,15 +168,15 @@ func (r *Region) keepAlive(ctx context.Context, n *node) {
 			return
 		case <-tick.C:
 		}
-		_, faulty := r.book.On(n.part.Pod)
-		excused := faulty || !n.supervisor.Status().Running
-		alive := excused
-		if !excused {
-			within, cancel := context.WithTimeout(ctx, askWithin)
-			alive = r.checker.Alive(within, n.part.Pod) == nil
-			cancel()
+		status := n.supervisor.Status()
+		if _, faulty := r.book.On(n.part.Pod); faulty || !status.Running {
+			n.excuse()
+			continue
 		}
-		if n.missed(alive) {
+		within, cancel := context.WithTimeout(ctx, askWithin)
+		alive := r.checker.Alive(within, n.part.Pod) == nil
+		cancel()
+		if n.missed(alive, status.Started, time.Now()) {
 			r.log.Warn("pod does not answer; restarting it", "pod", n.part.Pod.String())
 			n.supervisor.Kill()
 		}
