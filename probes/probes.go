@@ -103,6 +103,12 @@ type Result struct {
 	Maintenance string `json:"maintenance,omitempty"`
 }
 
+// Routine reports whether a segment of history may stand for the run after a
+// day: it was scheduled and passed at once, so nobody will ask for its steps.
+func (r Result) Routine() bool {
+	return r.Verdict == verdict.Pass && r.Reason == verdict.OK && r.IntervalMS > 0 && r.Runs <= 1
+}
+
 // End sets why the run ended as it did, and with it the verdict.
 func (r *Result) End(reason verdict.Reason, detail string) {
 	r.Verdict, r.Reason, r.Detail = reason.Verdict(), reason, detail

@@ -99,7 +99,7 @@ func newRoot(a *app) *cobra.Command {
 	flags.BoolVar(&a.json, "json", false, "print JSON instead of text")
 	root.AddCommand(
 		a.probeCommand(), a.doctorCommand(), a.serveCommand(), a.visualCommand(),
-		a.evidenceCommand(), a.alertsCommand(), a.scenarioCommand(), a.loadCommand(),
+		a.evidenceCommand(), a.historyCommand(), a.alertsCommand(), a.scenarioCommand(), a.loadCommand(),
 	)
 	return root
 }

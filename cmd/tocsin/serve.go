@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"syscall"
 	"time"
 
@@ -22,6 +24,8 @@ import (
 	"tocsin/internal/target"
 	"tocsin/internal/telemetry"
 	"tocsin/probes"
+	"tocsin/probes/history"
+	"tocsin/probes/maintenance"
 	"tocsin/probes/monitor"
 	"tocsin/probes/plan"
 	"tocsin/probes/schedule"
@@ -65,6 +69,10 @@ func (a *app) serve(ctx context.Context, options serveOptions) (err error) {
 	if err != nil {
 		return err
 	}
+	calendar, err := a.loadCalendar(loaded, entries)
+	if err != nil {
+		return err
+	}
 	listener, err := listen(options.listen)
 	if err != nil {
 		return err
@@ -73,18 +81,22 @@ func (a *app) serve(ctx context.Context, options serveOptions) (err error) {
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
-	defer func() { err = errors.Join(err, events.Close()) }()
+	past, closePast, err := a.openPast(ctx, events)
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	defer func() { err = errors.Join(err, closePast()) }()
 	started := map[string]any{"listen": listener.Addr().String(), "target": loaded.Name, "version": telemetry.Version}
 	if _, err := events.AppendValue(ctx, journal.KindConsoleStarted, "", "", started); err != nil {
 		return errors.Join(unknownError(err), listener.Close())
 	}
-	parts := served{app: a, target: loaded, entries: entries, events: events, options: options}
+	parts := served{app: a, target: loaded, entries: entries, calendar: calendar, events: events, past: past, options: options}
 	handler, monitoring, err := parts.build()
 	if err != nil {
 		return errors.Join(unknownError(err), listener.Close())
 	}
 	a.log.Info("serving", "console", "http://"+listener.Addr().String()+"/", "target", loaded.Name, "probes", len(entries))
-	return serveUntil(ctx, listener, handler, monitoring.Run)
+	return serveUntil(ctx, listener, handler, a.keepHistory(past, monitoring.Run))
 }
 
 func listen(address string) (net.Listener, error) {
@@ -100,11 +112,13 @@ func listen(address string) (net.Listener, error) {
 
 // served is what the parts of the daemon are made of.
 type served struct {
-	app     *app
-	target  *target.Target
-	entries []plan.Entry
-	events  *journal.Journal
-	options serveOptions
+	app      *app
+	target   *target.Target
+	entries  []plan.Entry
+	calendar *maintenance.Calendar
+	events   *journal.Journal
+	past     *history.History
+	options  serveOptions
 }
 
 func (s served) build() (http.Handler, *monitor.Monitor, error) {
@@ -126,6 +140,8 @@ func (s served) build() (http.Handler, *monitor.Monitor, error) {
 		entries = append(entries, schedule.Entry{Probe: planned.Probe, Interval: planned.Interval, Overlap: planned.Overlap})
 		intervals[planned.Probe.Name()] = planned.Interval
 	}
+	announced := newWindows(s.target, s.calendar, slices.Sorted(maps.Keys(intervals)))
+	registry.MustRegister(announced)
 	keeper, err := s.app.newKeeper(s.target, s.events)
 	if err != nil {
 		return nil, nil, err
@@ -135,7 +151,7 @@ func (s served) build() (http.Handler, *monitor.Monitor, error) {
 		return nil, nil, err
 	}
 	monitoring, err := monitor.New(monitor.Config{
-		Target: s.target.Name, Checkpoint: s.options.checkpoint, Entries: entries,
+		Target: s.target.Name, Checkpoint: s.options.checkpoint, Entries: entries, Maintenance: announced.at,
 		Journal: s.events, Evidence: keeper, Traces: traces, Registry: registry, Log: s.app.log,
 	})
 	if err != nil {

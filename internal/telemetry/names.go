@@ -19,6 +19,7 @@ const (
 	MetricJournalErrors     = "tocsin_journal_errors_total"
 	MetricJournalQueue      = "tocsin_journal_queue_length"
 	MetricJournalDuration   = "tocsin_journal_append_duration_seconds"
+	MetricMaintenance       = "tocsin_maintenance_active"
 	MetricPagerReceipts     = "tocsin_pager_receipts_total"
 	MetricTracesDropped     = "tocsin_traces_dropped_total"
 	MetricTracesFailed      = "tocsin_traces_failed_total"

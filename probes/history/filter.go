@@ -199,10 +199,10 @@ func (h *History) compactedPasses(ctx context.Context, filter Filter, have []Run
 	return found, nil
 }
 
-func count(runs []Run, is func(Run) bool) int {
+func count[T any](all []T, is func(T) bool) int {
 	total := 0
-	for _, run := range runs {
-		if is(run) {
+	for _, one := range all {
+		if is(one) {
 			total++
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"testing"
 	"time"
 
@@ -67,7 +68,7 @@ func (p *past) record(results ...probes.Result) {
 			p.t.Fatal(err)
 		}
 		events = append(events, journal.Event{
-			Kind: journal.KindProbeRun, RunID: result.RunID, TraceID: result.TraceID, Payload: payload, Compactable: history.Compactable(result),
+			Kind: journal.KindProbeRun, RunID: result.RunID, TraceID: result.TraceID, Payload: payload, Compactable: result.Routine(),
 		})
 	}
 	if _, err := p.journal.AppendAll(p.t.Context(), events); err != nil {
@@ -126,6 +127,7 @@ func near(got, want float64) bool { return math.Abs(got-want) < 1e-9 }
 func TestUptimeIsTimeThatIsKnownToBeGood(t *testing.T) {
 	p := newPast(t)
 	// Of ten days, in hours: 200 good, 10 bad, 20 unknown, 10 without any run.
+	var batch []probes.Result
 	for hour := range 240 {
 		reason := verdict.OK
 		switch {
@@ -136,8 +138,9 @@ func TestUptimeIsTimeThatIsKnownToBeGood(t *testing.T) {
 		case hour < 40:
 			continue
 		}
-		p.record(run("login", november.Add(time.Duration(hour)*time.Hour), time.Hour, reason))
+		batch = append(batch, run("login", november.Add(time.Duration(hour)*time.Hour), time.Hour, reason))
 	}
+	p.record(batch...)
 	all := p.uptimes(month(), false, november.Add(240*time.Hour))
 	if len(all) != 1 {
 		t.Fatalf("%d uptimes", len(all))
@@ -241,11 +244,31 @@ func TestCheckpointsAddUpOrStandApart(t *testing.T) {
 	}
 }
 
+func TestTheLastHoursStandAlone(t *testing.T) {
+	p := newPast(t)
+	now := november.Add(30*time.Hour + 30*time.Minute)
+	for half := range 61 {
+		reason := verdict.OK
+		if half < 10 || half == 59 {
+			reason = verdict.Timeout
+		}
+		p.record(run("login", november.Add(time.Duration(half)*30*time.Minute), 30*time.Minute, reason))
+	}
+	p.catchUp()
+	u, err := p.history.Recent(t.Context(), "login", 24*time.Hour, now)
+	if err != nil || u.Bad != 1 || u.Good != 48 || u.Uptime == nil || u.MissingShare != 0 {
+		t.Errorf("%+v: %v", u, err)
+	}
+	if other, err := p.history.Recent(t.Context(), "logon", 24*time.Hour, now); err != nil || other.Uptime != nil {
+		t.Errorf("a probe without runs: %+v, %v", other, err)
+	}
+}
+
 // fill records two days of three probes with everything that can happen.
 func fill(p *past, random *rand.Rand) {
 	reasons := []verdict.Reason{verdict.Timeout, verdict.Retried, verdict.OwnNetwork, verdict.Slow}
+	var batch []probes.Result
 	for minute := range 2 * 24 * 60 {
-		var batch []probes.Result
 		for _, probe := range []string{"discovery", "jwks", "login"} {
 			reason := verdict.OK
 			if random.IntN(50) == 0 {
@@ -259,7 +282,9 @@ func fill(p *past, random *rand.Rand) {
 			}
 			batch = append(batch, result)
 		}
-		p.record(batch...)
+	}
+	for part := range slices.Chunk(batch, 500) {
+		p.record(part...)
 	}
 }
 
@@ -434,8 +459,12 @@ func TestACompactionInTheMiddleOfRecordingLosesNothing(t *testing.T) {
 		}
 		done <- nil
 	}()
-	for minute := range 1500 {
-		p.record(run("login", november.Add(time.Duration(minute)*time.Minute), time.Minute, verdict.OK))
+	for tens := range 150 {
+		var batch []probes.Result
+		for minute := range 10 {
+			batch = append(batch, run("login", november.Add(time.Duration(tens*10+minute)*time.Minute), time.Minute, verdict.OK))
+		}
+		p.record(batch...)
 	}
 	cancel()
 	if err := <-done; err != nil {

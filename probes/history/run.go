@@ -7,7 +7,6 @@ import (
 
 	"tocsin/internal/journal"
 	"tocsin/internal/verdict"
-	"tocsin/probes"
 )
 
 // Series is the runs of one probe against one target from one checkpoint.
@@ -95,12 +94,6 @@ func runOf(event journal.Event) (Run, error) {
 		run.MS = r.LatencyMS
 	}
 	return run, nil
-}
-
-// Compactable reports whether a segment may stand for the run after a day: it
-// was scheduled and passed at once, so that nobody will ask for its steps.
-func Compactable(result probes.Result) bool {
-	return result.Verdict == verdict.Pass && result.Reason == verdict.OK && result.IntervalMS > 0 && result.Runs <= 1
 }
 
 // weight is the time for which the run stands.

@@ -67,7 +67,7 @@ func FuzzSegment(f *testing.F) {
 
 func FuzzSketch(f *testing.F) {
 	f.Add(Sketch{3: 4, 100: 1}.encode())
-	f.Fuzz(func(t *testing.T, data []byte) {
+	f.Fuzz(func(_ *testing.T, data []byte) {
 		sketch := make(Sketch)
 		if sketch.addEncoded(data) == nil {
 			sketch.Quantile(0.5)

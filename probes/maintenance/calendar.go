@@ -27,7 +27,7 @@ type Occurrence struct {
 }
 
 // Covers reports whether the window is for subject.
-func (o Occurrence) Covers(subject Subject) bool { return o.config.covers(subject) }
+func (o Occurrence) Covers(subject Subject) bool { return o.config.Covers(subject) }
 
 // Calendar knows when windows are open. It is safe for concurrent use; a nil
 // one has no windows.
@@ -56,7 +56,8 @@ type recurrence interface {
 	between(from, until time.Time) []Occurrence
 }
 
-func (c Config) covers(subject Subject) bool {
+// Covers reports whether the window is for subject.
+func (c Config) Covers(subject Subject) bool {
 	return (len(c.Probes) == 0 || slices.ContainsFunc(c.Probes, func(pattern string) bool {
 		// Check has refused bad patterns.
 		matched, err := path.Match(pattern, subject.Probe)

@@ -40,7 +40,10 @@ type Tracer interface {
 type Config struct {
 	Target     string
 	Checkpoint string
-	Entries    []schedule.Entry
+	// Maintenance names the announced windows that are open for a probe at a
+	// time; nil if there are none.
+	Maintenance func(probe string, at time.Time) string
+	Entries     []schedule.Entry
 	// Concurrency is how many runs may be under way at once; 0 for the default
 	// of the schedule.
 	Concurrency int
@@ -68,7 +71,7 @@ func New(cfg Config) (*Monitor, error) {
 		return nil, err
 	}
 	planned, err := schedule.New(schedule.Config{
-		Target: cfg.Target, Checkpoint: cfg.Checkpoint, Entries: cfg.Entries, Concurrency: cfg.Concurrency,
+		Target: cfg.Target, Checkpoint: cfg.Checkpoint, Entries: cfg.Entries, Concurrency: cfg.Concurrency, Maintenance: cfg.Maintenance,
 		Missed: metrics.Missed, Started: metrics.Started, Ended: metrics.Observe, Removed: metrics.Forget,
 	})
 	if err != nil {
@@ -183,7 +186,9 @@ func (m *Monitor) events(ctx context.Context, batch []probes.Result) []journal.E
 			m.metrics.appendErrors.Inc()
 			continue
 		}
-		events = append(events, journal.Event{Kind: journal.KindProbeRun, RunID: result.RunID, TraceID: result.TraceID, Payload: payload})
+		events = append(events, journal.Event{
+			Kind: journal.KindProbeRun, RunID: result.RunID, TraceID: result.TraceID, Payload: payload, Compactable: result.Routine(),
+		})
 	}
 	return events
 }

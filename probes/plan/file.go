@@ -2,6 +2,8 @@ package plan
 
 import (
 	"time"
+
+	"tocsin/probes/maintenance"
 )
 
 // version of the file format.
@@ -17,6 +19,8 @@ type File struct {
 	Journeys map[string]Timing `yaml:"journeys"`
 	// Checks are probes of single things, each of one family.
 	Checks []Check `yaml:"checks"`
+	// Maintenance is when work on the target is announced.
+	Maintenance []maintenance.Config `yaml:"maintenance"`
 }
 
 // Timing is when a probe runs and how long it may take.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"tocsin/internal/strictyaml"
+	"tocsin/probes/maintenance"
 )
 
 // Load reads and checks the plan file at path. Relative paths in it start at
@@ -60,6 +61,9 @@ func (c *checker) file(f *File) {
 	}
 	for name, timing := range f.Journeys {
 		c.timing("journeys."+name, timing)
+	}
+	for _, problem := range maintenance.Check(f.Maintenance) {
+		c.report("maintenance"+problem.Key, problem.Text, problem.Hint)
 	}
 	seen := make(map[string]bool, len(f.Checks))
 	for index := range f.Checks {

@@ -148,6 +148,7 @@ func (s *Schedule) settle(missed []unstarted) {
 }
 
 func (s *Schedule) finish(result probes.Result) {
+	result.Maintenance = s.cfg.Maintenance(result.Probe, result.Intended)
 	s.cfg.Ended(result)
 	s.results.put(result)
 }

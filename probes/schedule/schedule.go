@@ -45,6 +45,9 @@ type Config struct {
 	Started func(probe string, late time.Duration)
 	Ended   func(probes.Result)
 	Removed func(probe string)
+	// Maintenance names the announced windows that are open for a probe at a
+	// time. Runs in one take place all the same, and their results say so.
+	Maintenance func(probe string, at time.Time) string
 	// Asleep is how long the machine has been suspended since it was booted.
 	// The default asks the kernel.
 	Asleep func() time.Duration
@@ -68,6 +71,9 @@ func (c *Config) defaults() {
 	}
 	if c.Removed == nil {
 		c.Removed = func(string) {}
+	}
+	if c.Maintenance == nil {
+		c.Maintenance = func(string, time.Time) string { return "" }
 	}
 	if c.Asleep == nil {
 		c.Asleep = timeAsleep
