@@ -2,6 +2,7 @@ package pages
 
 import (
 	"context"
+	"errors"
 	"net/url"
 
 	"tocsin/internal/verdict"
@@ -21,32 +22,64 @@ type Config struct {
 type Driver struct{ cfg Config }
 
 // New makes a driver.
-func New(cfg Config) *Driver { return &Driver{cfg: cfg} }
+func New(cfg Config) *Driver {
+	if cfg.Person.Method == "" {
+		cfg.Person.Method = form.BySecret
+	}
+	return &Driver{cfg: cfg}
+}
 
 // visit is one login under way.
 type visit struct {
 	*journey.Run
 	cfg     *Config
 	request login.Request
-	page    *exchange.Reply
-	login   form.Login
+	inbox   *login.Inbox
+	reply   *exchange.Reply
+	page    *form.Page
+	// form is the login form of the page, nil if it has none.
+	form *form.Login
+	// chosen is true once a way to log in was chosen.
+	chosen bool
+	given  given
 	// landed is the redirect URI with its parameters, once the provider has
 	// sent us there.
 	landed *url.URL
 }
 
-// Login takes the steps authorize, login-form, login and, when the provider
-// asks, consent. It returns the redirect URI with the provider's answer.
-func (d *Driver) Login(ctx context.Context, run *journey.Run, request login.Request) (*url.URL, error) {
+// given is what the provider has been told.
+type given struct{ id, secret, code bool }
+
+// maxPages bounds the pages of one login.
+const maxPages = 8
+
+// Login takes the steps authorize, login-form and login, and those the provider
+// asks for: inbox and otp for a one-time code, and consent. It returns the
+// redirect URI with the provider's answer.
+func (d *Driver) Login(ctx context.Context, run *journey.Run, request login.Request) (landed *url.URL, err error) {
 	v := &visit{Run: run, cfg: &d.cfg, request: request}
+	v.inbox, err = d.cfg.Person.OpenInbox(ctx, run)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, v.inbox.Close()) }()
 	for _, step := range []struct {
 		name string
 		act  func(context.Context) error
+		// skip is nil for steps that every login has.
+		skip func() bool
 	}{
-		{"authorize", v.authorize}, {"login-form", v.openLoginForm}, {"login", v.logIn}, {"consent", v.consent},
+		{"authorize", v.authorize, nil},
+		{"login-form", v.openLoginForm, nil},
+		{"login", v.logIn, func() bool { return v.asksOnlyCode() }},
+		{"otp", v.enterCode, func() bool { return !v.asksOnlyCode() }},
+		{"consent", v.consent, nil},
 	} {
 		if v.landed != nil {
 			break
+		}
+		if step.skip != nil && step.skip() {
+			continue
 		}
 		if err := run.Take(ctx, step.name, step.act); err != nil {
 			return nil, err
@@ -60,136 +93,148 @@ func (v *visit) authorize(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if !IsRedirect(reply.Status) {
+	if !isRedirect(reply.Status) {
 		if err := readable(reply); err != nil {
 			return err
 		}
 	}
-	v.page = reply
+	v.reply = reply
 	return nil
 }
 
-func (v *visit) follow(ctx context.Context) error {
-	page, landed, err := Follow(ctx, v.Run, v.page, v.request.Answers)
-	if err != nil {
-		return err
-	}
-	v.page, v.landed = page, landed
-	return nil
-}
-
-// openLoginForm follows the provider to its login page and finds the form.
+// openLoginForm follows the provider to its login page, chooses the way to log
+// in, and finds the form.
 func (v *visit) openLoginForm(ctx context.Context) error {
 	if err := v.follow(ctx); err != nil || v.landed != nil {
 		return err
 	}
-	found, page, err := v.findLogin()
-	if err != nil {
+	if err := v.choose(ctx); err != nil || v.landed != nil {
 		return err
 	}
-	if found == nil {
-		return exchange.Brokenf(verdict.LoginForm, "the page at %s has no login form%s", v.page.URL.Path, titled(page))
+	if v.form == nil {
+		return exchange.Brokenf(verdict.LoginForm, "the page at %s has no login form%s", v.reply.URL.Path, titled(v.page))
 	}
-	v.login = *found
 	return nil
 }
 
-// logIn fills in the login form. Providers that ask for id and secret on two
-// pages get two answers.
-func (v *visit) logIn(ctx context.Context) error {
-	secret, err := v.cfg.Person.Secret()
-	if err != nil {
-		return err
-	}
-	askedForSecret := false
+// choose goes to the way to log in that the person prefers, if the page is for
+// another and offers it.
+func (v *visit) choose(ctx context.Context) error {
+	method := v.cfg.Person.Method
 	for range 2 {
-		askedForSecret = askedForSecret || v.login.Secret != ""
-		if err := v.submit(ctx, v.login.Fill(v.cfg.Person.ID, secret)); err != nil || v.landed != nil {
+		found := v.form != nil
+		if found && v.suits() || v.chosen {
+			return nil
+		}
+		way, ok := v.page.Choose(method)
+		if !ok {
+			return nil
+		}
+		v.chosen = found // a page with only a choice may be followed by another
+		if err := v.take(ctx, way); err != nil || v.landed != nil {
 			return err
 		}
-		found, page, err := v.findLogin()
-		if err != nil || found == nil {
-			return err
-		}
-		if askedForSecret {
-			return exchange.Brokenf(verdict.LoginRejected, "the provider did not accept the synthetic person: the login form came back%s", said(page))
-		}
-		v.login = *found
 	}
-	return exchange.Brokenf(verdict.LoginForm, "the login pages at %s never asked for the secret", v.page.URL.Path)
+	return nil
 }
 
-// consent releases everything the consent page asks for.
-func (v *visit) consent(ctx context.Context) error {
-	page, err := v.parse()
-	if err != nil {
-		return err
+// suits reports whether the login form is for the way that the person prefers.
+// One that asks for a name alone may lead to either.
+func (v *visit) suits() bool {
+	if v.cfg.Person.Method == form.ByCode {
+		return v.form.Secret == ""
 	}
-	submission, ok := page.Consent()
-	if !ok {
-		return exchange.Brokenf(verdict.LoginForm, "after the login came a page at %s with neither a consent form nor a way on%s%s", v.page.URL.Path, titled(page), said(page))
-	}
-	if err := v.submit(ctx, submission); err != nil || v.landed != nil {
-		return err
-	}
-	page, err = v.parse()
-	if err != nil {
-		return err
-	}
-	return exchange.Brokenf(verdict.LoginForm, "consent did not lead back to the client: a page at %s came instead%s%s", v.page.URL.Path, titled(page), said(page))
+	return v.form.Secret != "" || len(v.form.Code) == 0
 }
 
-// submit sends a form and follows where it leads.
-func (v *visit) submit(ctx context.Context, submission form.Submission) error {
-	reply, err := v.Submit(ctx, submission.Method, submission.Action, submission.Values)
+func (v *visit) take(ctx context.Context, way form.Choice) error {
+	if way.Form != nil {
+		return v.submit(ctx, *way.Form)
+	}
+	reply, err := v.Get(ctx, way.Link.String(), journey.AcceptHTML)
 	if err != nil {
 		return err
 	}
-	v.page = reply
+	v.reply = reply
 	return v.follow(ctx)
 }
 
-func (v *visit) parse() (*form.Page, error) {
-	page, err := form.Parse(v.page.URL, v.page.Body)
-	if err != nil {
-		return nil, exchange.Brokenf(verdict.Content, "the page at %s cannot be read: %v", v.page.URL.Path, err)
-	}
-	return page, nil
+func (v *visit) asksOnlyCode() bool {
+	return v.form != nil && len(v.form.Code) > 0 && v.form.Secret == ""
 }
 
-// findLogin returns the login form of the page in hand, nil if it has none.
-func (v *visit) findLogin() (*form.Login, *form.Page, error) {
-	page, err := v.parse()
-	if err != nil {
-		return nil, nil, err
+// logIn fills in login forms until none comes, or one for a code alone.
+func (v *visit) logIn(ctx context.Context) error {
+	for range maxPages {
+		if err := v.answer(ctx); err != nil || v.landed != nil || v.asksOnlyCode() {
+			return err
+		}
+		if v.form != nil {
+			if err := v.choose(ctx); err != nil || v.landed != nil || v.asksOnlyCode() {
+				return err
+			}
+		}
+		if v.form == nil {
+			return v.proved()
+		}
 	}
-	found, ok := page.Login(v.cfg.Fields)
-	if !ok {
-		return nil, page, nil
-	}
-	return &found, page, nil
+	return exchange.Brokenf(verdict.LoginForm, "the login pages do not end: %d came, the last at %s", maxPages, v.reply.URL.Path)
 }
 
-func titled(page *form.Page) string {
-	if page.Title == "" {
-		return ""
+// proved refuses a login in which nobody asked for more than a name.
+func (v *visit) proved() error {
+	if v.given.secret || v.given.code {
+		return nil
 	}
-	return `; its title is "` + shorten(page.Title) + `"`
+	if _, ok := v.page.Consent(); ok {
+		return nil
+	}
+	return exchange.Brokenf(verdict.LoginForm, "the login pages never asked for a PIN, password or code: after the name came %s%s%s", v.reply.URL.Path, titled(v.page), said(v.page))
 }
 
-func said(page *form.Page) string {
-	if page.Alert == "" {
-		return ""
+// enterCode waits for the one-time code and enters it.
+func (v *visit) enterCode(ctx context.Context) error {
+	if err := v.answer(ctx); err != nil || v.landed != nil {
+		return err
 	}
-	return `; it says "` + shorten(page.Alert) + `"`
+	// Some providers ask for the password after the code.
+	for range maxPages {
+		if v.form == nil {
+			return nil
+		}
+		if err := v.answer(ctx); err != nil || v.landed != nil {
+			return err
+		}
+	}
+	return exchange.Brokenf(verdict.LoginForm, "the login pages do not end: %d came after the code, the last at %s", maxPages, v.reply.URL.Path)
 }
 
-// shorten keeps what the target wrote from filling the page of the reader.
-func shorten(text string) string {
-	const longest = 160
-	runes := []rune(text)
-	if len(runes) <= longest {
-		return text
+// answer fills in the login form of the page and sends it. A form that asks
+// for nothing but what it was told already did not accept it.
+func (v *visit) answer(ctx context.Context) error {
+	asked, answers := *v.form, form.Answers{ID: v.cfg.Person.ID}
+	secret, code := asked.Secret != "", len(asked.Code) > 0
+	again := (!secret || v.given.secret) && (!code || v.given.code) && (secret || code || v.given.id)
+	if again {
+		return v.rejected()
 	}
-	return string(runes[:longest]) + "…"
+	var err error
+	if secret {
+		if answers.Secret, err = v.cfg.Person.Secret(); err != nil {
+			return err
+		}
+	}
+	if code {
+		if answers.Code, err = v.inbox.Code(ctx, v.Run); err != nil {
+			return err
+		}
+	}
+	v.given.id = v.given.id || asked.ID != ""
+	v.given.secret, v.given.code = v.given.secret || secret, v.given.code || code
+	v.inbox.Sent()
+	return v.submit(ctx, asked.Fill(answers))
+}
+
+func (v *visit) rejected() error {
+	return exchange.Brokenf(verdict.LoginRejected, "the provider did not accept the synthetic person: the login form came back%s", said(v.page))
 }
