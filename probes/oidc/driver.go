@@ -2,10 +2,12 @@ package oidc
 
 import (
 	"fmt"
+	"strings"
 
 	"tocsin/internal/target"
 	"tocsin/probes/form"
 	"tocsin/probes/login"
+	"tocsin/probes/login/esignet"
 	"tocsin/probes/login/pages"
 	"tocsin/probes/otp"
 )
@@ -25,6 +27,10 @@ func driver(t *target.Target) (Driver, error) {
 		fields := t.Login.Fields
 		return pages.New(pages.Config{
 			Person: person, Fields: form.Fields{ID: fields.IndividualID, Secret: fields.Secret, Code: fields.Code},
+		}), nil
+	case target.DriverESignet:
+		return esignet.New(esignet.Config{
+			Person: person, URL: strings.TrimSuffix(t.Login.URL, "/"), Channels: t.Login.OTP.Channels,
 		}), nil
 	}
 	return nil, fmt.Errorf("login driver %q is not known", t.Login.Driver)
