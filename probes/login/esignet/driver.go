@@ -132,7 +132,7 @@ func (v *visit) readDetails(ctx context.Context) error {
 		}
 	}
 	if !slices.Contains(offered, wanted) {
-		return exchange.Brokenf(verdict.LoginForm, "eSignet does not offer the factor %s alone, but: %s", wanted, shorten(strings.Join(offered, ", ")))
+		return exchange.Brokenf(verdict.LoginForm, "eSignet does not offer the factor %s alone, but: %s", wanted, login.Shorten(strings.Join(offered, ", ")))
 	}
 	return nil
 }
@@ -235,7 +235,7 @@ func (v *visit) consent(ctx context.Context) error {
 	}
 	landed, err := url.Parse(made.RedirectURI)
 	if err != nil || !landed.IsAbs() {
-		return exchange.Brokenf(verdict.Content, "auth-code answered with %q as the redirect URI", shorten(made.RedirectURI))
+		return exchange.Brokenf(verdict.Content, "auth-code answered with %q as the redirect URI", login.Shorten(made.RedirectURI))
 	}
 	query := landed.Query()
 	query.Set("code", made.Code)
@@ -248,14 +248,4 @@ func (v *visit) consent(ctx context.Context) error {
 	landed.RawQuery = query.Encode()
 	v.landed = landed
 	return nil
-}
-
-// shorten keeps what the target wrote from filling the page of the reader.
-func shorten(text string) string {
-	const longest = 160
-	runes := []rune(text)
-	if len(runes) <= longest {
-		return text
-	}
-	return string(runes[:longest]) + "…"
 }

@@ -11,6 +11,7 @@ import (
 	"tocsin/internal/verdict"
 	"tocsin/probes/exchange"
 	"tocsin/probes/journey"
+	"tocsin/probes/login"
 )
 
 // acr is the class of each factor, which eSignet needs to be told.
@@ -116,9 +117,9 @@ func (v *visit) open(step string, reply *exchange.Reply, into any) error {
 // refused turns an error code into a reason.
 func (v *visit) refused(step string, reply *exchange.Reply, problems []problem) error {
 	first := problems[0]
-	detail := "eSignet refused " + step + ": " + shorten(first.Code)
+	detail := "eSignet refused " + step + ": " + login.Shorten(first.Code)
 	if first.Message != "" && first.Message != first.Code {
-		detail += " (" + shorten(first.Message) + ")"
+		detail += " (" + login.Shorten(first.Message) + ")"
 	}
 	failure := exchange.Unexpected(reply, "")
 	failure.Reason, failure.Detail = reasonOf(first.Code, reply.Status), detail

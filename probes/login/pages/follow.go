@@ -9,6 +9,7 @@ import (
 	"tocsin/probes/exchange"
 	"tocsin/probes/form"
 	"tocsin/probes/journey"
+	"tocsin/probes/login"
 )
 
 // maxHops bounds the redirects in a row; browsers give up at 20.
@@ -60,7 +61,7 @@ func words(reply *exchange.Reply) string {
 		return ""
 	}
 	if page.Alert != "" {
-		return shorten(page.Alert)
+		return login.Shorten(page.Alert)
 	}
-	return shorten(page.Title)
+	return login.Shorten(page.Title)
 }
