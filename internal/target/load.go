@@ -52,17 +52,15 @@ func (t *Target) defaults() {
 	if len(t.Client.Scopes) == 0 {
 		t.Client.Scopes = []string{"openid"}
 	}
-	if t.Login.Driver == "" {
-		t.Login.Driver = DriverForm
-	}
+	t.Login.defaults(t.Accounts.Probe.SecretFile != "")
 }
 
 func (t *Target) resolve(folder string) {
-	for _, path := range []*string{
+	for _, path := range append(t.Login.files(),
 		&t.TLS.CAFile, &t.Client.KeyFile, &t.Client.SecretFile, &t.ServiceClient.KeyFile, &t.ServiceClient.SecretFile, &t.Accounts.Probe.SecretFile, &t.Accounts.Load.SecretFile,
 		&t.Prometheus.RulesFile, &t.Alertmanager.ConfigFile, &t.Injector.Socket, &t.Plan,
 		&t.Credential.RootsFile, &t.Credential.Offer.LinkFile,
-	} {
+	) {
 		if *path != "" && !filepath.IsAbs(*path) {
 			*path = filepath.Join(folder, *path)
 		}
@@ -90,8 +88,8 @@ func (c *checker) target(t *Target) {
 	c.serviceClient(t.ServiceClient)
 	c.connectTo(t.ConnectTo)
 	c.features(t.Features)
-	c.accounts(t.Accounts)
-	c.choice("login.driver", t.Login.Driver, DriverForm)
+	c.accounts(t.Accounts, t.Login.Method)
+	c.login(&t.Login)
 	c.credential(t.Credential)
 	c.zones(t.Zones)
 	c.file("plan", t.Plan, false)
@@ -107,9 +105,9 @@ func (c *checker) target(t *Target) {
 	}
 }
 
-func (c *checker) accounts(accounts Accounts) {
+func (c *checker) accounts(accounts Accounts, method string) {
 	c.required("accounts.probe.individual_id", accounts.Probe.IndividualID)
-	c.file("accounts.probe.secret_file", accounts.Probe.SecretFile, true)
+	c.file("accounts.probe.secret_file", accounts.Probe.SecretFile, method != MethodOTP)
 	if !c.document.Has("accounts.load") {
 		return
 	}

@@ -80,22 +80,6 @@ func (r AccountRange) ID(index int) (string, error) {
 	return fmt.Sprintf("%0*d", len(r.First), first+uint64(index)), nil
 }
 
-// Login says how the login pages are driven.
-type Login struct {
-	Driver string      `yaml:"driver"`
-	Fields LoginFields `yaml:"fields"`
-}
-
-// DriverForm drives any HTML login without JavaScript.
-const DriverForm = "form"
-
-// LoginFields are the names of the form's inputs; an empty one is found by its
-// type.
-type LoginFields struct {
-	IndividualID string `yaml:"individual_id"`
-	Secret       string `yaml:"secret"`
-}
-
 // Zone is the direct entry of one zone.
 type Zone struct {
 	Name string `yaml:"name"`

@@ -15,8 +15,11 @@ import (
 type Page struct {
 	Title string
 	Forms []Form
+	Links []Link
 	// Alert is the text of the first element that announces an error.
 	Alert string
+	// Refresh is where the page sends its reader by itself, nil if nowhere.
+	Refresh *url.URL
 }
 
 // Form is one HTML form.
@@ -27,13 +30,38 @@ type Form struct {
 	Inputs []Input
 	// Submits are its buttons, in document order.
 	Submits []Input
+	// Words are those of its own id, name and class.
+	Words string
+	// Search is true for a form that says that it searches.
+	Search bool
 }
 
 // Input is one control of a form. Text is what a person reads on a button.
 type Input struct {
 	Name, Type, Value, ID, Text string
 	Checked                     bool
+	// Label is what a person reads about it: its label, aria-label and
+	// placeholder.
+	Label string
+	// Autocomplete and Mode are in small letters; MaxLength is 0 for none.
+	Autocomplete, Mode string
+	MaxLength          int
+	ReadOnly           bool
+	// Method and Action are those of a button that has its own; else empty.
+	Method string
+	Action *url.URL
 }
+
+// Link is a place to go on to. Current is true for the page itself.
+type Link struct {
+	Text    string
+	Address *url.URL
+	Current bool
+}
+
+// maxControls bounds what is read of one page, so that a page cannot make a
+// reader of it expensive.
+const maxControls = 2000
 
 // Parse reads the page that was served at address.
 func Parse(address *url.URL, body []byte) (*Page, error) {
@@ -41,184 +69,158 @@ func Parse(address *url.URL, body []byte) (*Page, error) {
 	if err != nil {
 		return nil, fmt.Errorf("parse HTML of %s: %w", address.Path, err)
 	}
-	reader := reader{base: address, page: &Page{}, owners: make(map[string]int)}
-	reader.read(document, -1)
+	reader := reader{address: address, base: address, page: &Page{}, owners: make(map[string]int), labels: make(map[string]string)}
+	reader.prepare(document)
+	next := 0
+	reader.visit(document, place{form: -1}, &next)
 	return reader.page, nil
 }
 
-// reader walks a document. Inputs outside their form belong to it by their
-// form attribute, which may name a form that comes later.
+// reader walks a document twice: inputs may belong to a form, and labels to an
+// input, that comes later.
 type reader struct {
-	base   *url.URL
-	page   *Page
-	owners map[string]int
+	address  *url.URL
+	base     *url.URL
+	based    bool
+	page     *Page
+	owners   map[string]int
+	labels   map[string]string
+	controls int
 }
 
-func (r *reader) read(root *html.Node, form int) {
-	r.collectForms(root)
-	next := 0
-	r.visit(root, form, &next)
+// place is where in the document a node is.
+type place struct {
+	// form is the index of the form around it, -1 without one.
+	form int
+	// label is the text of the label around it.
+	label string
+	// disabled is true inside a fieldset that is, hidden below an element that
+	// nobody sees.
+	disabled, hidden bool
 }
 
-func (r *reader) collectForms(node *html.Node) {
-	if node.DataAtom == atom.Base {
-		if base, err := r.base.Parse(attribute(node, "href")); err == nil {
-			r.base = base
+func (r *reader) prepare(node *html.Node) {
+	switch node.DataAtom {
+	case atom.Base:
+		r.readBase(node)
+	case atom.Form:
+		r.addForm(node)
+	case atom.Label:
+		if target := attribute(node, "for"); target != "" && len(r.labels) < maxControls {
+			r.labels[target] += " " + text(node)
 		}
-	}
-	if node.DataAtom == atom.Form {
-		method := strings.ToUpper(attribute(node, "method"))
-		if method != http.MethodPost {
-			method = http.MethodGet
-		}
-		action, err := r.base.Parse(strings.TrimSpace(attribute(node, "action")))
-		if err != nil {
-			action = r.base
-		}
-		if id := attribute(node, "id"); id != "" {
-			r.owners[id] = len(r.page.Forms)
-		}
-		r.page.Forms = append(r.page.Forms, Form{Method: method, Action: action})
 	}
 	for child := node.FirstChild; child != nil; child = child.NextSibling {
-		r.collectForms(child)
+		r.prepare(child)
 	}
 }
 
-// visit collects the controls below node. Form is the index of the form around
-// it, next that of the form to be met next.
-func (r *reader) visit(node *html.Node, form int, next *int) {
+// readBase takes the first base element with an address, as HTML says.
+func (r *reader) readBase(node *html.Node) {
+	if r.based || !has(node, "href") {
+		return
+	}
+	r.based = true
+	if base, err := r.address.Parse(strings.TrimSpace(attribute(node, "href"))); err == nil {
+		r.base = base
+	}
+}
+
+func (r *reader) addForm(node *html.Node) {
+	form := Form{
+		Method: method(attribute(node, "method")), Action: r.action(attribute(node, "action")),
+		Words:  strings.ToLower(attribute(node, "id") + " " + attribute(node, "name") + " " + attribute(node, "class")),
+		Search: attribute(node, "role") == "search",
+	}
+	if id := attribute(node, "id"); id != "" {
+		if _, taken := r.owners[id]; !taken {
+			r.owners[id] = len(r.page.Forms)
+		}
+	}
+	r.page.Forms = append(r.page.Forms, form)
+}
+
+func method(text string) string {
+	if strings.EqualFold(text, http.MethodPost) {
+		return http.MethodPost
+	}
+	return http.MethodGet
+}
+
+// action is the address that a form is sent to. No action means the page
+// itself, whatever its base (HTML Living Standard, form submission).
+func (r *reader) action(text string) *url.URL {
+	text = strings.TrimSpace(text)
+	if text == "" {
+		return r.address
+	}
+	action, err := r.base.Parse(text)
+	if err != nil {
+		return r.address
+	}
+	return action
+}
+
+// visit collects what is below node. Next is the form to be met next.
+func (r *reader) visit(node *html.Node, at place, next *int) {
 	switch node.DataAtom {
 	case atom.Form:
-		form = *next
+		at.form = *next
 		*next++
+	case atom.Label:
+		at.label = text(node)
+	case atom.Fieldset:
+		at.disabled = at.disabled || has(node, "disabled")
 	case atom.Title:
 		if r.page.Title == "" {
 			r.page.Title = text(node)
 		}
+	case atom.Meta:
+		r.refresh(node)
+	case atom.A:
+		r.link(node)
 	case atom.Input, atom.Button, atom.Textarea, atom.Select:
-		r.control(node, form)
+		r.control(node, at)
 	}
-	if r.page.Alert == "" && announcesError(node) {
+	at.hidden = at.hidden || unseen(node)
+	if r.page.Alert == "" && !at.hidden && announcesError(node) {
 		r.page.Alert = text(node)
 	}
 	for child := node.FirstChild; child != nil; child = child.NextSibling {
-		r.visit(child, form, next)
+		r.visit(child, at, next)
 	}
 }
 
-func (r *reader) control(node *html.Node, form int) {
-	if owner, ok := r.owners[attribute(node, "form")]; ok {
-		form = owner
-	}
-	if form < 0 || has(node, "disabled") {
+// refresh reads <meta http-equiv=refresh content="0; url=…">. One without an
+// address only loads the same page again, and one that waits long is for a
+// person who does nothing.
+func (r *reader) refresh(node *html.Node) {
+	if r.page.Refresh != nil || !strings.EqualFold(attribute(node, "http-equiv"), "refresh") {
 		return
 	}
-	owner := &r.page.Forms[form]
-	input := Input{
-		Name: attribute(node, "name"), Value: attribute(node, "value"), ID: attribute(node, "id"),
-		Type: strings.ToLower(attribute(node, "type")), Checked: has(node, "checked"),
+	wait, rest, found := strings.Cut(attribute(node, "content"), ";")
+	if !found || len(strings.TrimSpace(wait)) > 1 {
+		return
 	}
-	switch node.DataAtom {
-	case atom.Textarea:
-		input.Type, input.Value = "textarea", text(node)
-	case atom.Select:
-		input.Type, input.Value = "select", selected(node)
-	case atom.Button:
-		if input.Type == "" {
-			input.Type = "submit"
-		}
-		input.Text = text(node)
-	default:
-		input = plainInput(node, input)
+	name, address, found := strings.Cut(rest, "=")
+	if !found || !strings.EqualFold(strings.TrimSpace(name), "url") {
+		return
 	}
-	switch input.Type {
-	case "submit", "image":
-		owner.Submits = append(owner.Submits, input)
-	case "button", "reset", "file":
-		// A browser sends none of these.
-	default:
-		owner.Inputs = append(owner.Inputs, input)
+	if target, err := r.base.Parse(strings.Trim(strings.TrimSpace(address), `'"`)); err == nil {
+		r.page.Refresh = target
 	}
 }
 
-func plainInput(node *html.Node, input Input) Input {
-	switch input.Type {
-	case "":
-		input.Type = "text"
-	case "submit":
-		input.Text = input.Value
-	case "image":
-		input.Text = attribute(node, "alt")
-	case "checkbox", "radio":
-		if !has(node, "value") {
-			input.Value = "on"
-		}
+func (r *reader) link(node *html.Node) {
+	href := strings.TrimSpace(attribute(node, "href"))
+	if href == "" || strings.HasPrefix(href, "#") || len(r.page.Links) >= maxControls {
+		return
 	}
-	return input
-}
-
-// selected is the value a select element is sent with: the chosen option, else
-// the first.
-func selected(node *html.Node) string {
-	value, found := "", false
-	for option := range node.Descendants() {
-		if option.DataAtom != atom.Option || found && !has(option, "selected") {
-			continue
-		}
-		value, found = attribute(option, "value"), true
-		if !has(option, "value") {
-			value = text(option)
-		}
-		if has(option, "selected") {
-			return value
-		}
+	address, err := r.base.Parse(href)
+	if err != nil || address.Scheme != "https" && address.Scheme != "http" {
+		return
 	}
-	return value
-}
-
-// announcesError recognises an element that says why the form came back: by
-// ARIA first, then by the class names in common use.
-func announcesError(node *html.Node) bool {
-	if node.Type != html.ElementNode {
-		return false
-	}
-	if attribute(node, "role") == "alert" {
-		return text(node) != ""
-	}
-	for class := range strings.FieldsSeq(strings.ToLower(attribute(node, "class"))) {
-		if strings.Contains(class, "error") || strings.Contains(class, "alert") {
-			return text(node) != ""
-		}
-	}
-	return false
-}
-
-func attribute(node *html.Node, name string) string {
-	for _, candidate := range node.Attr {
-		if candidate.Key == name {
-			return candidate.Val
-		}
-	}
-	return ""
-}
-
-func has(node *html.Node, name string) bool {
-	for _, candidate := range node.Attr {
-		if candidate.Key == name {
-			return true
-		}
-	}
-	return false
-}
-
-// text is what a person reads in node, on one line.
-func text(node *html.Node) string {
-	var words []string
-	for inner := range node.Descendants() {
-		if inner.Type == html.TextNode && (inner.Parent == nil || inner.Parent.DataAtom != atom.Script && inner.Parent.DataAtom != atom.Style) {
-			words = append(words, strings.Fields(inner.Data)...)
-		}
-	}
-	return strings.Join(words, " ")
+	r.page.Links = append(r.page.Links, Link{
+		Text: text(node), Address: address, Current: has(node, "aria-current") && attribute(node, "aria-current") != "false",
+	})
 }

@@ -6,6 +6,8 @@ import (
 	"tocsin/internal/target"
 	"tocsin/internal/verdict"
 	"tocsin/probes/exchange"
+	"tocsin/probes/form"
+	"tocsin/probes/otp"
 )
 
 // Request is one login that is to be made.
@@ -36,13 +38,21 @@ func (r Request) Answers(address *url.URL) bool {
 
 // Person is the synthetic person who logs in.
 type Person struct {
-	ID         string
+	ID string
+	// SecretFile holds a PIN or password; empty for a person without.
 	SecretFile string
+	// Method is what the person prefers where there is a choice.
+	Method form.Method
+	// Codes is where one-time codes come from; nil for a person without.
+	Codes *otp.Source
 }
 
 // Secret reads the secret of the person. It is read at each login, so that it
 // can be changed while Tocsin runs. The error is an *exchange.Failure.
 func (p Person) Secret() (string, error) {
+	if p.SecretFile == "" {
+		return "", exchange.Ownf(verdict.OwnConfig, nil, "the provider asks for a PIN or password, but the target file has no accounts.probe.secret_file")
+	}
 	secret, err := target.ReadSecret(p.SecretFile)
 	if err != nil {
 		return "", exchange.Ownf(verdict.OwnConfig, err, "the secret of the synthetic person cannot be used: %v", err)

@@ -5,12 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"time"
 
 	"tocsin/internal/target"
-	"tocsin/probes/form"
 	"tocsin/probes/journey"
 	"tocsin/probes/login"
-	"tocsin/probes/login/pages"
 	"tocsin/probes/memory"
 )
 
@@ -48,18 +47,16 @@ func FromTarget(t *target.Target) (Config, error) {
 	if err != nil {
 		return Config{}, fmt.Errorf("configure oidc probes: %w", err)
 	}
+	driver, err := driver(t)
+	if err != nil {
+		return Config{}, err
+	}
 	return Config{
-		Config: journey.Config{Target: t.Name, Roots: roots, ConnectTo: t.ConnectTo},
-		Issuer: t.Issuer, StatedIssuer: t.StatedIssuer, Client: t.Client, Service: t.ServiceClient, Driver: driver(t),
+		// A login may have to wait for its one-time code.
+		Config: journey.Config{Target: t.Name, Roots: roots, ConnectTo: t.ConnectTo, AttemptTimeout: 10*time.Second + t.Login.OTP.Longest()},
+		Issuer: t.Issuer, StatedIssuer: t.StatedIssuer, Client: t.Client, Service: t.ServiceClient, Driver: driver,
 		Account: t.Accounts.Probe, Features: t.Features, Zones: t.Zones, Memory: memory.New(),
 	}, nil
-}
-
-// driver is the way to log in that the target file names.
-func driver(t *target.Target) Driver {
-	person := login.Person{ID: t.Accounts.Probe.IndividualID, SecretFile: t.Accounts.Probe.SecretFile}
-	fields := t.Login.Fields
-	return pages.New(pages.Config{Person: person, Fields: form.Fields{ID: fields.IndividualID, Secret: fields.Secret}})
 }
 
 // Probe makes the probe of one journey through the provider. Other families

@@ -140,7 +140,7 @@ func TestABrokenPromiseFailsAtItsStepWithAPlainReason(t *testing.T) {
 		"no keys":                         {faults{keys: &jose.JSONWebKeySet{Keys: []jose.JSONWebKey{}}}, "jwks", verdict.Keys, "empty"},
 		"authorize refused":               {faults{path: "/authorize", status: 400}, "authorize", verdict.Status, "answered 400"},
 		"login page without a form":       {faults{loginPage: "<title>Maintenance</title><h1>Back soon</h1>"}, "login-form", verdict.LoginForm, `its title is "Maintenance"`},
-		"login page without a secret":     {faults{loginPage: `<form method=post><input name=q><button>x</button></form>`}, "login", verdict.Status, "answered 403"},
+		"login page without a secret":     {faults{loginPage: `<form method=post><input name=who><button>x</button></form>`}, "login", verdict.Status, "answered 403"},
 		"wrong state":                     {response("state", "other"), "code", verdict.Claims, "wrong state"},
 		"wrong iss in the response":       {response("iss", "https://evil.example"), "code", verdict.Claims, "wrong iss"},
 		"missing iss in the response":     {faults{response: func(v url.Values) { v.Del("iss") }}, "code", verdict.Claims, "wrong iss"},

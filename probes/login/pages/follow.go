@@ -9,6 +9,7 @@ import (
 	"tocsin/probes/exchange"
 	"tocsin/probes/form"
 	"tocsin/probes/journey"
+	"tocsin/probes/login"
 )
 
 // maxHops bounds the redirects in a row; browsers give up at 20.
@@ -18,9 +19,20 @@ const maxHops = 10
 // that answers the request. That address is returned and not fetched; without
 // one, the page is.
 func Follow(ctx context.Context, run *journey.Run, reply *exchange.Reply, answers func(*url.URL) bool) (*exchange.Reply, *url.URL, error) {
+	page, landed, err := redirected(ctx, run, reply, answers)
+	if err != nil || landed != nil {
+		return nil, landed, err
+	}
+	return page, nil, readable(page)
+}
+
+// redirected goes where reply sends us, until there is a page or an address that
+// answers the request. That address is returned and not fetched; without one,
+// the page is, whatever its status.
+func redirected(ctx context.Context, run *journey.Run, reply *exchange.Reply, answers func(*url.URL) bool) (*exchange.Reply, *url.URL, error) {
 	for range maxHops {
-		if !IsRedirect(reply.Status) {
-			return reply, nil, readable(reply)
+		if !isRedirect(reply.Status) {
+			return reply, nil, nil
 		}
 		next, err := reply.URL.Parse(reply.Header.Get("Location"))
 		if err != nil || next.Host == "" || reply.Header.Get("Location") == "" {
@@ -37,8 +49,8 @@ func Follow(ctx context.Context, run *journey.Run, reply *exchange.Reply, answer
 	return nil, nil, exchange.Brokenf(verdict.Redirect, "the provider redirects in circles: %d redirects in a row, the last to %s", maxHops, reply.URL.Path)
 }
 
-// IsRedirect reports whether a status sends a browser elsewhere.
-func IsRedirect(status int) bool {
+// isRedirect reports whether a status sends a browser elsewhere.
+func isRedirect(status int) bool {
 	switch status {
 	case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther, http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
 		return true
@@ -48,19 +60,19 @@ func IsRedirect(status int) bool {
 
 func readable(reply *exchange.Reply) error {
 	if reply.Status != http.StatusOK {
-		return exchange.Unexpected(reply, Text(reply))
+		return exchange.Unexpected(reply, words(reply))
 	}
 	return nil
 }
 
-// Text is what an error page says, as far as it says it well.
-func Text(reply *exchange.Reply) string {
+// words is what an error page says, as far as it says it well.
+func words(reply *exchange.Reply) string {
 	page, err := form.Parse(reply.URL, reply.Body)
 	if err != nil {
 		return ""
 	}
 	if page.Alert != "" {
-		return shorten(page.Alert)
+		return login.Shorten(page.Alert)
 	}
-	return shorten(page.Title)
+	return login.Shorten(page.Title)
 }
