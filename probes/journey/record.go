@@ -2,8 +2,6 @@ package journey
 
 import (
 	"bytes"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"io"
 	"net/http"
@@ -51,23 +49,10 @@ func (r recording) ended(step string, started time.Time, hop probes.Hop, reply *
 		RequestHeader: r.request.Header, RequestBody: r.body,
 	}
 	if err != nil {
-		done.Error, done.TLS = err.Error(), seenIn(err)
+		done.Error, done.TLS = err.Error(), exchange.SeenIn(err)
 		return done
 	}
 	done.ResponseHeader, done.TLS = reply.Header, reply.TLS
 	done.ResponseBody = reply.Body[:min(len(reply.Body), maxRecorded)]
 	return done
-}
-
-// seenIn finds the certificates that a failed handshake refused.
-func seenIn(err error) *tls.ConnectionState {
-	var refused *tls.CertificateVerificationError
-	if errors.As(err, &refused) {
-		return &tls.ConnectionState{PeerCertificates: refused.UnverifiedCertificates}
-	}
-	var foreign x509.UnknownAuthorityError
-	if errors.As(err, &foreign) && foreign.Cert != nil {
-		return &tls.ConnectionState{PeerCertificates: []*x509.Certificate{foreign.Cert}}
-	}
-	return nil
 }

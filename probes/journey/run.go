@@ -87,7 +87,7 @@ func (r *Run) Send(ctx context.Context, request *http.Request) (*exchange.Reply,
 	started, sent := time.Now(), recordRequest(request)
 	reply, hop, err := client.Do(ctx, request)
 	r.Add(hop)
-	r.result.Exchanges = append(r.result.Exchanges, sent.ended(r.step.Name, started, hop, reply, err))
+	r.Record(sent.ended(r.step.Name, started, hop, reply, err))
 	if err != nil {
 		return nil, err
 	}
@@ -124,6 +124,9 @@ func (r *Run) Add(hop probes.Hop) {
 	r.step.Phases.Add(hop.Phases)
 	r.step.Status = hop.Status
 }
+
+// Record remembers an exchange for the evidence. Send does it by itself.
+func (r *Run) Record(done probes.Exchange) { r.result.Exchanges = append(r.result.Exchanges, done) }
 
 // Heard remembers what the target says the time is. Send does it by itself.
 func (r *Run) Heard(header http.Header) { r.lastDate, r.heardAt = header, r.cfg.Now() }
