@@ -2,6 +2,7 @@ package plan
 
 import (
 	"tocsin/probes"
+	httpcheck "tocsin/probes/http"
 	"tocsin/probes/journey"
 	"tocsin/probes/wire/dnscheck"
 	"tocsin/probes/wire/headers"
@@ -13,9 +14,10 @@ type Check struct {
 	Name   string `yaml:"name"`
 	Timing `yaml:",inline"`
 
-	DNS     *dnscheck.Config `yaml:"dns"`
-	Headers *headers.Config  `yaml:"headers"`
-	Ports   *ports.Config    `yaml:"ports"`
+	DNS     *dnscheck.Config  `yaml:"dns"`
+	Headers *headers.Config   `yaml:"headers"`
+	Ports   *ports.Config     `yaml:"ports"`
+	HTTP    *httpcheck.Config `yaml:"http"`
 }
 
 // kinds lists the kinds that a check may be of, in the order of the file's
@@ -23,6 +25,7 @@ type Check struct {
 func (c *Check) kinds() []kind {
 	return []kind{
 		kindOf("dns", c.DNS, dnscheck.New),
+		kindOf("http", c.HTTP, httpcheck.New),
 		kindOf("headers", c.Headers, headers.New),
 		kindOf("ports", c.Ports, ports.New),
 	}
