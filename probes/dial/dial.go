@@ -84,7 +84,9 @@ func (d *Dialer) Connect(ctx context.Context, watch *Watch) (net.Conn, error) {
 func (d *Dialer) Secure(connection net.Conn, watch *Watch) (*tls.Conn, error) {
 	watch.Begin(securing)
 	secured := tls.Client(connection, d.tls)
-	if err := secured.Handshake(); err != nil {
+	// The connection ends with its context already, and without another one the
+	// handshake needs no goroutine.
+	if err := secured.HandshakeContext(context.Background()); err != nil {
 		return nil, err
 	}
 	watch.end(2, &watch.phases.TLS)

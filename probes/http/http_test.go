@@ -109,7 +109,9 @@ func TestEachWayToBreakHasItsReason(t *testing.T) {
 		"closed amid the body":           {raw(t, text(truncated)), ``, verdict.Reset, "request", "while reading"},
 		"reset amid the body": {raw(t, func(c net.Conn) {
 			io.WriteString(c, truncated)
-			c.(*net.TCPConn).SetLinger(0)
+			if err := c.(*net.TCPConn).SetLinger(0); err != nil {
+				t.Error(err)
+			}
 		}), ``, verdict.Reset, "request", "while reading"},
 		"chunks that are cut":        {raw(t, text("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhal")), ``, verdict.Reset, "request", "while reading"},
 		"something that is no HTTP":  {raw(t, text("220 mail.example.org ESMTP\r\n")), ``, verdict.Content, "request", "is not HTTP"},
@@ -183,7 +185,7 @@ func TestRedirectsAreFollowedAsFarAsIsAllowed(t *testing.T) {
 func TestSecretsGoToTheirOriginOnlyAndNeverIntoResults(t *testing.T) {
 	const secret = "Bearer canary-6d1f"
 	got := make(chan string, 4)
-	record := func(w http.ResponseWriter, r *http.Request) { got <- r.Header.Get("Authorization") }
+	record := func(_ http.ResponseWriter, r *http.Request) { got <- r.Header.Get("Authorization") }
 	other := httptest.NewServer(http.HandlerFunc(record))
 	defer other.Close()
 	mux := http.NewServeMux()
@@ -206,8 +208,8 @@ func TestSecretsGoToTheirOriginOnlyAndNeverIntoResults(t *testing.T) {
 			t.Errorf("%s: %q was sent", path, sent)
 		}
 		written, err := json.Marshal(result)
-		if err != nil || strings.Contains(string(written), "canary") {
-			t.Errorf("the result shows the secret: %s", written)
+		if text := string(written) + fmt.Sprintf("%+v", result.Exchanges); err != nil || strings.Contains(text, "canary") {
+			t.Errorf("the result shows the secret: %s", text)
 		}
 	}
 	if err := os.Remove(file); err != nil {

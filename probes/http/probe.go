@@ -13,8 +13,6 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/net/http2"
-
 	"tocsin/internal/verdict"
 	"tocsin/probes"
 	"tocsin/probes/dial"
@@ -38,7 +36,6 @@ type check struct {
 	promises []assertion
 	roots    *x509.CertPool
 	now      func() time.Time
-	two      http2.Transport
 	// connectTo dials another host:port than the one an address names.
 	connectTo map[string]string
 
@@ -84,7 +81,6 @@ func newCheck(cfg Config, base journey.Config) (*check, error) {
 	if c.now == nil {
 		c.now = time.Now
 	}
-	c.two.DisableCompression = true
 	var err error
 	if c.statuses, err = parseStatuses(cfg.Expect.Status); err != nil {
 		return nil, err

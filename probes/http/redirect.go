@@ -45,7 +45,7 @@ func (c *check) locate(address *url.URL) (place, error) {
 		return place{address, dialer}, nil
 	}
 	dialer, err = dial.New(dial.Config{
-		Address: c.dialled(key), Roots: c.roots, ServerName: c.serverName(address, host), Protocols: []string{"h2", "http/1.1"}, Now: c.now,
+		Address: c.dialled(key), Roots: c.roots, ServerName: c.serverName(address, host), Protocols: []string{protocolTwo, "http/1.1"}, Now: c.now,
 	})
 	if err != nil {
 		return place{}, err

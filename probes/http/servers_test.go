@@ -60,7 +60,7 @@ func text(answer string) func(net.Conn) {
 }
 
 // hang keeps a connection until the other side gives it up.
-func hang(connection net.Conn) { io.Copy(io.Discard, connection) }
+func hang(connection net.Conn) { _, _ = io.Copy(io.Discard, connection) }
 
 // refused is an address that nobody listens at, and nobody else can take: a
 // socket is bound to it.
@@ -130,6 +130,6 @@ func secured(t *testing.T, handler http.Handler, protocols []string, change func
 		TLSConfig: &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}, NextProtos: protocols},
 	}
 	t.Cleanup(func() { server.Close() })
-	go server.ServeTLS(listener, "", "")
+	go func() { _ = server.ServeTLS(listener, "", "") }()
 	return "https://" + listener.Addr().String(), authority
 }

@@ -13,8 +13,6 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/net/http2"
-
 	"tocsin/internal/verdict"
 	"tocsin/probes"
 	"tocsin/probes/dial"
@@ -33,10 +31,7 @@ func (c *check) exchange(ctx context.Context, run *journey.Run, step string, ask
 	}
 	run.Add(hop)
 	run.Expires(got.expiry)
-	record := probes.Exchange{
-		Step: step, Started: began, Hop: hop, Method: ask.method, URL: ask.url.String(), RequestHeader: request.Header,
-		RequestBody: ask.body, ResponseHeader: got.header, ResponseBody: got.body[:min(len(got.body), maxRecorded)], TLS: got.tls,
-	}
+	record := c.record(step, began, hop, request, ask, got)
 	if err != nil {
 		failure := exchange.Explain(ctx, exchange.Circumstances{
 			Host: ask.url.Host, Timeout: run.Age(), Doing: watch.Doing(), Now: c.now,
@@ -49,6 +44,28 @@ func (c *check) exchange(ctx context.Context, run *journey.Run, step string, ask
 	run.Heard(got.header)
 	return got, nil
 }
+
+// record is the exchange for the evidence, without what came out of files.
+func (c *check) record(step string, began time.Time, hop probes.Hop, request *http.Request, ask question, got answer) probes.Exchange {
+	done := probes.Exchange{
+		Step: step, Started: began, Hop: hop, Method: ask.method, URL: ask.url.String(), RequestHeader: request.Header,
+		RequestBody: ask.body, ResponseHeader: got.header, ResponseBody: got.body[:min(len(got.body), maxRecorded)], TLS: got.tls,
+	}
+	if c.cfg.BodyFile != "" && ask.body != nil {
+		done.RequestBody = []byte(hidden)
+	}
+	for name, secret := range ask.secrets {
+		done.RequestHeader.Set(name, hidden)
+		done.ResponseBody = bytes.ReplaceAll(done.ResponseBody, []byte(secret), []byte(hidden))
+	}
+	return done
+}
+
+// hidden stands for what came out of a file.
+const hidden = "[from a file]"
+
+// protocolTwo is HTTP/2 in the negotiation of TLS (RFC 9113, section 3.2).
+const protocolTwo = "h2"
 
 // maxRecorded bounds what evidence has of a body, in bytes.
 const maxRecorded = 64 << 10
@@ -70,7 +87,7 @@ func (c *check) talk(ctx context.Context, request *http.Request, ask question, w
 	}
 	state := secured.ConnectionState()
 	got.expiry, got.tls = dial.Expiry(state), &state
-	if state.NegotiatedProtocol == http2.NextProtoTLS {
+	if state.NegotiatedProtocol == protocolTwo {
 		return c.speakTwo(secured, request, watch, got)
 	}
 	return c.speak(secured, request, watch, got)
@@ -132,7 +149,7 @@ func (c *check) speak(connection net.Conn, request *http.Request, watch *dial.Wa
 		return err
 	}
 	watch.FirstByte()
-	response, err := readResponse(memory.reader, request)
+	response, err := readResponse(memory.reader, request) //nolint:bodyclose // read closes it
 	if err != nil {
 		return malformed(request.URL.Host, err)
 	}
@@ -163,12 +180,13 @@ func malformed(host string, err error) error {
 // speakTwo makes one exchange in HTTP/2 (RFC 9113).
 func (c *check) speakTwo(connection *tls.Conn, request *http.Request, watch *dial.Watch, got *answer) error {
 	watch.Begin(dial.Waiting)
-	session, err := c.two.NewClientConn(connection)
-	if err != nil {
-		return fmt.Errorf("start HTTP/2: %w", err)
+	transport := &http.Transport{
+		DisableCompression: true, Protocols: new(http.Protocols),
+		DialTLSContext: func(context.Context, string, string) (net.Conn, error) { return connection, nil },
 	}
-	defer func() { _ = session.Close() }()
-	response, err := session.RoundTrip(request)
+	transport.Protocols.SetHTTP2(true)
+	defer transport.CloseIdleConnections()
+	response, err := transport.RoundTrip(request) //nolint:bodyclose // read closes it
 	if err != nil {
 		return err
 	}
