@@ -48,7 +48,9 @@ type Step struct {
 	Phases Phases  `json:"phases"`
 	Status int     `json:"status,omitempty"`
 	Error  string  `json:"error,omitempty"`
-	Hops   []Hop   `json:"hops,omitempty"`
+	// Skipped says why the step was not taken, where it does not apply.
+	Skipped string `json:"skipped,omitempty"`
+	Hops    []Hop  `json:"hops,omitempty"`
 	// Started is for the trace of the run.
 	Started time.Time `json:"-"`
 	// Notes are what the step saw, a line each: every finding, where Error has

@@ -207,6 +207,9 @@ func stepTable(result probes.Result) string {
 		if step.Error != "" {
 			mark = "← here"
 		}
+		if step.Skipped != "" {
+			mark = "skipped: " + step.Skipped
+		}
 		p := step.Phases
 		steps.AppendRow(table.Row{
 			step.Name, fmt.Sprintf("%.1f", step.MS), inMS(p.DNS), inMS(p.Connect), inMS(p.TLS), inMS(p.FirstByte), inMS(p.Transfer), status, mark,

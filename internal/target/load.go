@@ -48,6 +48,7 @@ func (t *Target) defaults() {
 	t.Issuer = strings.TrimSuffix(t.Issuer, "/")
 	t.Client.Auth = defaultAuth(t.Client.Auth, t.Client.SecretFile)
 	t.ServiceClient.Auth = defaultAuth(t.ServiceClient.Auth, t.ServiceClient.SecretFile)
+	t.Credential.defaults(t.Issuer)
 	if len(t.Client.Scopes) == 0 {
 		t.Client.Scopes = []string{"openid"}
 	}
@@ -60,6 +61,7 @@ func (t *Target) resolve(folder string) {
 	for _, path := range []*string{
 		&t.TLS.CAFile, &t.Client.KeyFile, &t.Client.SecretFile, &t.ServiceClient.KeyFile, &t.ServiceClient.SecretFile, &t.Accounts.Probe.SecretFile, &t.Accounts.Load.SecretFile,
 		&t.Prometheus.RulesFile, &t.Alertmanager.ConfigFile, &t.Injector.Socket, &t.Plan,
+		&t.Credential.RootsFile, &t.Credential.Offer.LinkFile,
 	} {
 		if *path != "" && !filepath.IsAbs(*path) {
 			*path = filepath.Join(folder, *path)
@@ -90,6 +92,7 @@ func (c *checker) target(t *Target) {
 	c.features(t.Features)
 	c.accounts(t.Accounts)
 	c.choice("login.driver", t.Login.Driver, DriverForm)
+	c.credential(t.Credential)
 	c.zones(t.Zones)
 	c.file("plan", t.Plan, false)
 	c.url("prometheus.url", t.Prometheus.URL, false)

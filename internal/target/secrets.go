@@ -40,7 +40,9 @@ func (t *Target) Secrets() ([]string, error) {
 
 // secretFiles hold one secret each: all that stand under a key secret_file,
 // found by the type, so that a new one cannot be forgotten here.
-func (t *Target) secretFiles() []string { return filesUnder(reflect.ValueOf(*t), "secret_file") }
+func (t *Target) secretFiles() []string {
+	return append(filesUnder(reflect.ValueOf(*t), "secret_file"), t.Credential.Offer.LinkFile)
+}
 
 func filesUnder(value reflect.Value, key string) []string {
 	if value.Kind() != reflect.Struct {

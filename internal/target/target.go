@@ -31,6 +31,8 @@ type Target struct {
 	Features []string `yaml:"features"`
 	Accounts Accounts `yaml:"accounts"`
 	Login    Login    `yaml:"login"`
+	// Credential is asked for by the credential journeys.
+	Credential Credential `yaml:"credential"`
 	// Zones are the entries of single zones; empty where there are none.
 	Zones        []Zone       `yaml:"zones"`
 	Prometheus   Prometheus   `yaml:"prometheus"`

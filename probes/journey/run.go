@@ -51,6 +51,11 @@ func (r *Run) Take(ctx context.Context, name string, act func(context.Context) e
 	return err
 }
 
+// Skip remembers a step that does not apply, and why.
+func (r *Run) Skip(name, why string) {
+	r.result.Steps = append(r.result.Steps, probes.Step{Name: name, Skipped: why})
+}
+
 // Figure notes a number that the run measured, for people and metrics. Name is
 // in snake_case and ends in the unit, such as clock_skew_seconds.
 func (r *Run) Figure(name string, value float64) {

@@ -12,6 +12,7 @@ import (
 	"tocsin/probes"
 	"tocsin/probes/journey"
 	"tocsin/probes/oidc"
+	"tocsin/probes/vci"
 )
 
 // Plan says what is probed and when. The zero Plan is the one that follows
@@ -58,7 +59,7 @@ type lasting interface{ Longest() time.Duration }
 // Entries makes every probe of the plan against a target: its journeys first,
 // then the checks, in the order of the file.
 func (p *Plan) Entries(t *target.Target) ([]Entry, error) {
-	journeys, err := oidc.Probes(t)
+	journeys, err := journeysOf(t)
 	if err != nil {
 		return nil, err
 	}
@@ -78,6 +79,19 @@ func (p *Plan) Entries(t *target.Target) ([]Entry, error) {
 		return nil, err
 	}
 	return append(entries, checks...), nil
+}
+
+// journeysOf makes the journeys of every family that the target file allows.
+func journeysOf(t *target.Target) ([]probes.Probe, error) {
+	var all []probes.Probe
+	for _, family := range []func(*target.Target) ([]probes.Probe, error){oidc.Probes, vci.Probes} {
+		made, err := family(t)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, made...)
+	}
+	return all, nil
 }
 
 func (p *Plan) checks(t *target.Target, taken []Entry) ([]Entry, error) {

@@ -32,6 +32,8 @@ const (
 	clientID     = "tocsin-synthetic"
 	firstLoad    = "2000000000"
 	loadAccounts = 2000
+	// preAuthorizedCode is the grant of credential offers (OpenID4VCI 1.0, 4.1.1).
+	preAuthorizedCode = "urn:ietf:params:oauth:grant-type:pre-authorized_code"
 )
 
 // person is one of the mock ID system.
@@ -96,14 +98,15 @@ func (r *Region) clients(key jose.JSONWebKey) []clients.Client {
 			Scopes: []string{
 				"openid", "profile", "email", "phone", "address", "offline_access", "grant_management_query",
 				"credential_offer", "credential_revocation", "add_oidc_client", "update_oidc_client",
+				"national_id_sd_jwt", "national_id_jwt_vc", "national_id_mdoc",
 			},
-			GrantTypes: []string{"authorization_code", "refresh_token", "client_credentials"},
+			GrantTypes: []string{"authorization_code", "refresh_token", "client_credentials", preAuthorizedCode},
 		},
 		{
 			ID: "tocsin-wallet", Name: "Tocsin synthetic wallet", AuthMethod: clients.Public,
 			RedirectURIs: []string{r.order.Issuer + "/synthetic/wallet"},
 			Scopes:       []string{"openid", "national_id_sd_jwt", "national_id_jwt_vc", "national_id_mdoc", "national_id_reviewed"},
-			GrantTypes:   []string{"authorization_code", "refresh_token", "urn:ietf:params:oauth:grant-type:pre-authorized_code"},
+			GrantTypes:   []string{"authorization_code", "refresh_token", preAuthorizedCode},
 		},
 	}
 }
