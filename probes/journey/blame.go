@@ -9,13 +9,18 @@ import (
 	"tocsin/probes/exchange"
 )
 
-// Skew is how far our clock is ahead of the target's, as far as is known.
-func (r *Run) Skew() (time.Duration, bool) {
-	if r.lastDate == nil {
-		return 0, false
+// Skew is how far our clock is ahead of the target's, as far as is known: it is
+// right to half a second at worst.
+func (r *Run) Skew() (time.Duration, bool) { return r.clocks.skew(), r.clocks.known }
+
+// ClockTrusted reports whether something keeps the clock of this machine right.
+func (r *Run) ClockTrusted() bool { return r.cfg.ClockSynchronised() }
+
+// figureSkew reports how far the target's clock is ahead of ours.
+func (r *Run) figureSkew() {
+	if skew, known := r.Skew(); known {
+		r.Figure("clock_skew_seconds", -skew.Seconds())
 	}
-	skew, err := exchange.Skew(r.heardAt, r.lastDate)
-	return skew, err == nil
 }
 
 // blameUs turns a failure into one of our own where this machine is the better

@@ -70,12 +70,16 @@ type Spec struct {
 	// Attempts is how often it is tried at most; only transient failures are
 	// tried again. Default 2.
 	Attempts int
-	// Every is how often it runs where nobody says otherwise; 0 for the usual.
+	// Every is how often it runs where nobody says otherwise; 0 for the usual,
+	// ByHand for never.
 	Every time.Duration
 	// Walk makes one attempt. Its error should be an *exchange.Failure; any
 	// other is a mistake of the probe itself.
 	Walk func(ctx context.Context, run *Run) error
 }
+
+// ByHand is the pace of a journey that runs only when somebody asks for it.
+const ByHand time.Duration = -1
 
 // Probe runs one journey.
 type Probe struct {
@@ -102,7 +106,7 @@ func (p *Probe) Name() string { return p.spec.Name }
 func (p *Probe) About() string { return p.spec.About }
 
 // Every is how often the probe runs where nobody says otherwise; 0 for the
-// usual pace.
+// usual pace, ByHand for never.
 func (p *Probe) Every() time.Duration { return p.spec.Every }
 
 // Within is the same probe with another time limit for one attempt.
@@ -149,6 +153,7 @@ func (p *Probe) Run(ctx context.Context) probes.Result {
 
 // attempt makes the journey once and leaves its steps in result.
 func (p *Probe) attempt(ctx context.Context, trace telemetry.Trace, result *probes.Result) *exchange.Failure {
+	result.Detail = ""
 	result.Steps, result.FailedStep, result.Figures, result.Exchanges, result.Artifacts = nil, "", nil, nil, nil
 	timeout := &exchange.Failure{
 		Reason: verdict.Timeout, Err: errAttemptTimeout,
@@ -159,6 +164,7 @@ func (p *Probe) attempt(ctx context.Context, trace telemetry.Trace, result *prob
 	run := &Run{cfg: &p.cfg, trace: trace, result: result}
 	defer run.close()
 	err := p.spec.Walk(bounded, run)
+	run.figureSkew()
 	if err == nil {
 		return nil
 	}
@@ -173,9 +179,9 @@ func (p *Probe) attempt(ctx context.Context, trace telemetry.Trace, result *prob
 func (p *Probe) judge(result *probes.Result, failure *exchange.Failure, first string) {
 	switch {
 	case failure == nil && first == "":
-		result.End(verdict.OK, p.spec.Name+" worked")
+		result.End(verdict.OK, noted(p.spec.Name+" worked", result.Detail))
 	case failure == nil:
-		result.End(verdict.Retried, "worked at the second attempt; the first failed at "+first)
+		result.End(verdict.Retried, noted("worked at the second attempt; the first failed at "+first, result.Detail))
 	default:
 		result.End(failure.Reason, failure.Detail)
 		if result.Verdict != verdict.Fail {
@@ -189,6 +195,13 @@ func (p *Probe) judge(result *probes.Result, failure *exchange.Failure, first st
 			result.Detail += fmt.Sprintf(" (second attempt; the first failed at %s)", first)
 		}
 	}
+}
+
+func noted(sentence, note string) string {
+	if note == "" {
+		return sentence
+	}
+	return sentence + ": " + note
 }
 
 func failedAt(step string, failure *exchange.Failure) string {

@@ -30,10 +30,8 @@ type Run struct {
 	// cookies and connections that are kept.
 	exchanges *exchange.Client
 
-	// lastDate is the newest Date the target answered with, and heardAt our
-	// clock then: together they tell how far the clocks are apart.
-	lastDate http.Header
-	heardAt  time.Time
+	// clocks tell how far our clock is ahead of the target's.
+	clocks clockBounds
 }
 
 // Take makes one step, times it and remembers it, and names it as the failed
@@ -65,6 +63,14 @@ func (r *Run) Note(format string, values ...any) {
 	r.step.Notes = append(r.step.Notes, fmt.Sprintf(format, values...))
 }
 
+// Remark adds what a person should know to the sentence of a run that works.
+func (r *Run) Remark(sentence string) {
+	if r.result.Detail != "" {
+		r.result.Detail += "; "
+	}
+	r.result.Detail += sentence
+}
+
 // Result is what the run has found so far.
 func (r *Run) Result() *probes.Result { return r.result }
 
@@ -84,14 +90,14 @@ func (r *Run) Send(ctx context.Context, request *http.Request) (*exchange.Reply,
 	if err != nil {
 		return nil, err
 	}
-	started, sent := time.Now(), recordRequest(request)
+	started, ours, sent := time.Now(), r.cfg.Now(), recordRequest(request)
 	reply, hop, err := client.Do(ctx, request)
 	r.Add(hop)
 	r.Record(sent.ended(r.step.Name, started, hop, reply, err))
 	if err != nil {
 		return nil, err
 	}
-	r.Heard(reply.Header)
+	r.clocks.observe(ours, r.cfg.Now(), reply.Header)
 	r.Expires(reply.CertExpiry)
 	return reply, nil
 }
@@ -129,7 +135,7 @@ func (r *Run) Add(hop probes.Hop) {
 func (r *Run) Record(done probes.Exchange) { r.result.Exchanges = append(r.result.Exchanges, done) }
 
 // Heard remembers what the target says the time is. Send does it by itself.
-func (r *Run) Heard(header http.Header) { r.lastDate, r.heardAt = header, r.cfg.Now() }
+func (r *Run) Heard(header http.Header) { r.clocks.observe(r.cfg.Now(), r.cfg.Now(), header) }
 
 // Mark puts the headers of synthetic traffic on a request. Send does it by
 // itself.

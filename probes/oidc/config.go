@@ -7,11 +7,11 @@ import (
 	"net/url"
 
 	"tocsin/internal/target"
-	"tocsin/probes"
 	"tocsin/probes/form"
 	"tocsin/probes/journey"
 	"tocsin/probes/login"
 	"tocsin/probes/login/pages"
+	"tocsin/probes/memory"
 )
 
 // Config of the probes of one provider.
@@ -22,8 +22,15 @@ type Config struct {
 	Issuer, StatedIssuer string
 	Client               target.Client
 	Service              target.ServiceClient
+	// Account is who logs in, and Features what the target file promises.
+	Account  target.Account
+	Features []string
+	Zones    []target.Zone
 	// Driver logs the synthetic person in.
 	Driver Driver
+	// Memory is what the probes remember between runs. By default it ends with
+	// the process.
+	Memory *memory.Book
 }
 
 // Driver takes a person through the pages of the provider.
@@ -44,6 +51,7 @@ func FromTarget(t *target.Target) (Config, error) {
 	return Config{
 		Config: journey.Config{Target: t.Name, Roots: roots, ConnectTo: t.ConnectTo},
 		Issuer: t.Issuer, StatedIssuer: t.StatedIssuer, Client: t.Client, Service: t.ServiceClient, Driver: driver(t),
+		Account: t.Accounts.Probe, Features: t.Features, Zones: t.Zones, Memory: memory.New(),
 	}, nil
 }
 
@@ -60,43 +68,17 @@ func (c Config) Probe(spec journey.Spec, walk func(context.Context, *Session) er
 	if c.Issuer == "" {
 		return nil, errors.New("oidc probe needs an issuer")
 	}
+	if c.Memory == nil {
+		c.Memory = memory.New()
+	}
 	c.Home = c.Issuer
 	spec.Walk = func(ctx context.Context, run *journey.Run) error {
-		return walk(ctx, &Session{Run: run, cfg: &c})
+		s := &Session{Run: run, cfg: &c}
+		return s.settle(spec.Name, walk(ctx, s))
 	}
 	made, err := journey.New(c.Config, spec)
 	if err != nil {
 		return nil, fmt.Errorf("make oidc probe: %w", err)
 	}
 	return made, nil
-}
-
-// Probes makes every probe that a target file allows: login, discovery, jwks,
-// and zone-NAME for each zone.
-func Probes(t *target.Target) ([]probes.Probe, error) {
-	cfg, err := FromTarget(t)
-	if err != nil {
-		return nil, err
-	}
-	login, err := New(cfg)
-	if err != nil {
-		return nil, err
-	}
-	discovery, err := NewDiscovery(cfg)
-	if err != nil {
-		return nil, err
-	}
-	keys, err := NewJWKS(cfg)
-	if err != nil {
-		return nil, err
-	}
-	all := []probes.Probe{login, discovery, keys}
-	for _, zone := range t.Zones {
-		entry, err := NewZone(cfg, zone)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, entry)
-	}
-	return all, nil
 }

@@ -112,7 +112,10 @@ func (s *Session) discover(ctx context.Context, address string) error {
 		if err := json.Unmarshal(reply.Body, &s.Provider); err != nil {
 			return exchange.Brokenf(verdict.Content, "the discovery document is not JSON: %v", err)
 		}
-		return s.checkMetadata()
+		if err := s.checkMetadata(); err != nil {
+			return err
+		}
+		return s.checkNeeds()
 	})
 }
 
@@ -151,7 +154,7 @@ func (s *Session) readKeys(ctx context.Context) error {
 		return err
 	}
 	s.keys = keys
-	return nil
+	return s.watchKeys(freshFor(reply.Header))
 }
 
 // check refuses a key set with which nobody could verify a token, or which

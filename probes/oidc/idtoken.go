@@ -65,8 +65,9 @@ func (s *Session) verifyIDToken(ctx context.Context) error {
 	return nil
 }
 
-// verify checks the signature of a token and returns what it says. A key that
-// is not in the set we read a moment ago may have been rotated in since.
+// verify checks the signature of a token and returns what it says. A key must
+// be published before it signs: one that is found only by reading the key set
+// once more was not.
 func (s *Session) verify(ctx context.Context, token, name string, announced []string) ([]byte, error) {
 	signed, err := jose.ParseSignedCompact(token, signatures(announced))
 	if err != nil {
@@ -74,7 +75,8 @@ func (s *Session) verify(ctx context.Context, token, name string, announced []st
 	}
 	header := signed.Signatures[0].Protected
 	keys := s.keys.candidates(header.KeyID)
-	if len(keys) == 0 {
+	late := len(keys) == 0
+	if late {
 		if err := s.readKeys(ctx); err != nil {
 			return nil, err
 		}
@@ -85,8 +87,12 @@ func (s *Session) verify(ctx context.Context, token, name string, announced []st
 	}
 	for _, key := range keys {
 		payload, err := signed.Verify(key)
-		if err == nil {
-			return payload, nil
+		switch {
+		case err != nil:
+		case late:
+			return nil, exchange.Brokenf(verdict.Keys, "the %s is signed with the key %q, which was published only after it: whoever had read the key set as we had could not verify it", name, shorten(header.KeyID))
+		default:
+			return payload, s.watchSigner(name, key, payload)
 		}
 	}
 	return nil, exchange.Brokenf(verdict.Signature, "the signature of the %s is wrong (%s, key %q)", name, header.Algorithm, shorten(header.KeyID))

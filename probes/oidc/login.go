@@ -33,15 +33,18 @@ func New(cfg Config) (*journey.Probe, error) {
 	}
 	return cfg.Probe(journey.Spec{
 		Name: "login", About: "makes a whole fresh login, from discovery to userinfo",
-	}, func(ctx context.Context, s *Session) error {
-		if err := s.Enter(ctx, Request{}); err != nil {
-			return err
-		}
-		if s.Provider.UserinfoEndpoint == "" {
-			return nil
-		}
-		return s.Take(ctx, "userinfo", s.readUserinfo)
-	})
+	}, func(ctx context.Context, s *Session) error { return s.loginAndAsk(ctx, Request{}) })
+}
+
+// loginAndAsk logs in and asks who did, where the provider tells.
+func (s *Session) loginAndAsk(ctx context.Context, request Request) error {
+	if err := s.Enter(ctx, request); err != nil {
+		return err
+	}
+	if s.Provider.UserinfoEndpoint == "" {
+		return nil
+	}
+	return s.Take(ctx, "userinfo", s.readUserinfo)
 }
 
 // logsIn reports what a probe that logs in lacks.

@@ -16,6 +16,11 @@ type Session struct {
 	// Subject is who logged in, once LogIn has verified the ID token.
 	Subject string
 
+	// needs are the features without which the journey makes no sense.
+	needs []string
+	// passed are the steps that worked so far.
+	passed []string
+
 	request Request
 	keys    keySet
 	flow    flow

@@ -114,6 +114,9 @@ func (p *Plan) entry(probe probes.Probe, own Timing) Entry {
 	if paced, ok := probe.(periodic); ok {
 		ownPace = paced.Every()
 	}
+	if ownPace < 0 {
+		ownPace, entry.Off = 0, entry.Interval == 0
+	}
 	if entry.Interval == 0 {
 		entry.Interval = ownPace
 	}
