@@ -49,11 +49,15 @@ func (a *app) loadProbes() (*target.Target, []probes.Probe, error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	return loaded, probesOf(entries), nil
+}
+
+func probesOf(entries []plan.Entry) []probes.Probe {
 	all := make([]probes.Probe, 0, len(entries))
 	for _, entry := range entries {
 		all = append(all, entry.Probe)
 	}
-	return loaded, all, nil
+	return all
 }
 
 // loadEntries reads the plan for a target and makes its probes. A positive
@@ -62,6 +66,9 @@ func (a *app) loadEntries(t *target.Target, interval time.Duration) ([]plan.Entr
 	planned, err := plan.ForTarget(t, a.planPath)
 	if err != nil {
 		return nil, usageError(err)
+	}
+	if a.memory != nil {
+		planned = planned.Remembering(a.memory)
 	}
 	if interval > 0 {
 		planned = planned.Faster(interval)
@@ -97,7 +104,7 @@ func (a *app) listProbes() error {
 		return a.printJSON(lines)
 	}
 	for _, line := range lines {
-		if _, err := fmt.Fprintf(a.stdout, "%-12s %s\n", line.Name, line.About); err != nil {
+		if _, err := fmt.Fprintf(a.stdout, "%-18s %s\n", line.Name, line.About); err != nil {
 			return fmt.Errorf("print probes: %w", err)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -13,6 +14,7 @@ import (
 	"tocsin/internal/verdict"
 	"tocsin/probes"
 	"tocsin/probes/junit"
+	"tocsin/probes/plan"
 )
 
 // runOptions say what is run, and how it is told.
@@ -43,7 +45,7 @@ prints one object, several print a list. A run that goes wrong leaves evidence; 
 		},
 	}
 	flags := command.Flags()
-	flags.BoolVar(&options.all, "all", false, "run every probe of target and plan")
+	flags.BoolVar(&options.all, "all", false, "run every probe that would run by itself")
 	flags.BoolVarP(&options.verbose, "verbose", "v", false, "also print what the steps that worked saw")
 	flags.IntVar(&options.count, "count", 1, "run each probe `N` times")
 	flags.StringVar(&options.junit, "junit", "", "also write the verdicts as JUnit XML to `FILE`")
@@ -54,13 +56,20 @@ func (a *app) runProbes(ctx context.Context, names []string, options runOptions)
 	if options.count < 1 {
 		return usageError(fmt.Errorf("--count %d runs nothing", options.count))
 	}
-	loaded, known, err := a.loadProbes()
+	loaded, err := a.loadTarget()
 	if err != nil {
 		return err
 	}
-	chosen := known
+	if err := a.remember(loaded, "by-hand"); err != nil {
+		return err
+	}
+	entries, err := a.loadEntries(loaded, 0)
+	if err != nil {
+		return err
+	}
+	chosen := probesOf(slices.DeleteFunc(slices.Clone(entries), func(entry plan.Entry) bool { return entry.Off }))
 	if !options.all {
-		if chosen, err = pickAll(known, names); err != nil {
+		if chosen, err = pickAll(probesOf(entries), names); err != nil {
 			return err
 		}
 	}
@@ -87,6 +96,9 @@ func (a *app) runProbes(ctx context.Context, names []string, options runOptions)
 				return err
 			}
 		}
+	}
+	if err := a.saveMemory(); err != nil {
+		return err
 	}
 	return a.conclude(results, started, options)
 }

@@ -15,6 +15,7 @@ import (
 	"tocsin/internal/target"
 	"tocsin/internal/telemetry"
 	"tocsin/internal/verdict"
+	"tocsin/probes/memory"
 )
 
 // app is what every command works with.
@@ -24,6 +25,7 @@ type app struct {
 	planPath       string
 	stateDir       string
 	json           bool
+	memory         *memory.Book
 	log            *slog.Logger
 }
 
@@ -98,6 +100,7 @@ func newRoot(a *app) *cobra.Command {
 	flags.StringVar(&a.stateDir, "state", defaultState(), "keep journal, baselines and runs in `DIR` ($TOCSIN_STATE)")
 	flags.BoolVar(&a.json, "json", false, "print JSON instead of text")
 	root.AddCommand(
+		a.initCommand(),
 		a.probeCommand(), a.doctorCommand(), a.serveCommand(), a.visualCommand(),
 		a.evidenceCommand(), a.historyCommand(), a.alertsCommand(), a.scenarioCommand(), a.loadCommand(),
 	)
@@ -134,6 +137,9 @@ func (a *app) loadTarget() (*target.Target, error) {
 	}
 	if err != nil {
 		return nil, usageError(err)
+	}
+	for _, warning := range loaded.Warnings() {
+		a.log.Warn(warning)
 	}
 	return loaded, nil
 }

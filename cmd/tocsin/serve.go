@@ -65,6 +65,9 @@ func (a *app) serve(ctx context.Context, options serveOptions) (err error) {
 	if err != nil {
 		return err
 	}
+	if err := a.remember(loaded, "serve"); err != nil {
+		return err
+	}
 	entries, err := a.loadEntries(loaded, options.interval)
 	if err != nil {
 		return err
@@ -96,7 +99,7 @@ func (a *app) serve(ctx context.Context, options serveOptions) (err error) {
 		return errors.Join(unknownError(err), listener.Close())
 	}
 	a.log.Info("serving", "console", "http://"+listener.Addr().String()+"/", "target", loaded.Name, "probes", len(entries))
-	return serveUntil(ctx, listener, handler, a.keepHistory(past, monitoring.Run))
+	return a.savingMemory(ctx, func() error { return serveUntil(ctx, listener, handler, a.keepHistory(past, monitoring.Run)) })
 }
 
 func listen(address string) (net.Listener, error) {

@@ -188,18 +188,32 @@ func (c *checker) url(key, value string, required bool) {
 		}
 		return
 	}
+	if problem, hint := checkURL(value); problem != "" {
+		c.report(key, problem, hint)
+	}
+}
+
+func checkURL(value string) (problem, hint string) {
 	parsed, err := url.Parse(value)
-	if err != nil || parsed.Host == "" {
-		c.report(key, fmt.Sprintf("%q is not a URL", value), "write it like https://id.example.org")
-		return
+	switch {
+	case err != nil || parsed.Host == "":
+		return fmt.Sprintf("%q is not a URL", value), "write it like https://id.example.org"
+	case parsed.RawQuery != "" || parsed.Fragment != "":
+		return "must have no query and no fragment", ""
+	case parsed.Scheme == "https", parsed.Scheme == "http" && loopback(parsed.Hostname()):
+		return "", ""
 	}
-	if parsed.RawQuery != "" || parsed.Fragment != "" {
-		c.report(key, "must have no query and no fragment", "")
+	return fmt.Sprintf("scheme %q is not https", parsed.Scheme), "only this machine may be reached by http"
+}
+
+// CheckIssuer reports what is wrong with an issuer, in the words that Load has
+// for it.
+func CheckIssuer(value string) error {
+	problem, hint := checkURL(value)
+	if problem == "" {
+		return nil
 	}
-	if parsed.Scheme == "https" || parsed.Scheme == "http" && loopback(parsed.Hostname()) {
-		return
-	}
-	c.report(key, fmt.Sprintf("scheme %q is not https", parsed.Scheme), "only this machine may be reached by http")
+	return errors.New(strings.TrimSuffix(problem+"; "+hint, "; "))
 }
 
 func loopback(host string) bool {

@@ -11,6 +11,7 @@ import (
 	"tocsin/internal/target"
 	"tocsin/probes"
 	"tocsin/probes/journey"
+	"tocsin/probes/memory"
 	"tocsin/probes/oidc"
 )
 
@@ -19,6 +20,15 @@ import (
 type Plan struct {
 	file     File
 	document *strictyaml.Document
+	memory   *memory.Book
+}
+
+// Remembering is the plan with a memory for its journeys that outlives the
+// process.
+func (p *Plan) Remembering(book *memory.Book) *Plan {
+	remembering := *p
+	remembering.memory = book
+	return &remembering
 }
 
 // ForTarget is the plan of a target: that of path, else the one that the target
@@ -58,7 +68,7 @@ type lasting interface{ Longest() time.Duration }
 // Entries makes every probe of the plan against a target: its journeys first,
 // then the checks, in the order of the file.
 func (p *Plan) Entries(t *target.Target) ([]Entry, error) {
-	journeys, err := oidc.Probes(t)
+	journeys, err := p.journeys(t)
 	if err != nil {
 		return nil, err
 	}
@@ -78,6 +88,17 @@ func (p *Plan) Entries(t *target.Target) ([]Entry, error) {
 		return nil, err
 	}
 	return append(entries, checks...), nil
+}
+
+func (p *Plan) journeys(t *target.Target) ([]probes.Probe, error) {
+	cfg, err := oidc.FromTarget(t)
+	if err != nil {
+		return nil, err
+	}
+	if p.memory != nil {
+		cfg.Memory = p.memory
+	}
+	return cfg.Probes()
 }
 
 func (p *Plan) checks(t *target.Target, taken []Entry) ([]Entry, error) {
