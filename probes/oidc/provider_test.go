@@ -85,7 +85,9 @@ type faults struct {
 	// token; lifetime of access tokens in seconds.
 	nonce, reusable bool
 	// public lets the client only say who it is.
-	public   bool
+	public bool
+	// cache is the Cache-Control of the key set.
+	cache    string
 	lifetime int
 	// meddle stands before the provider and may answer in its place.
 	meddle func(w http.ResponseWriter, r *http.Request, next http.Handler)
@@ -219,6 +221,9 @@ func (p *provider) discovery(w http.ResponseWriter, _ *http.Request) {
 }
 
 func (p *provider) jwks(w http.ResponseWriter, _ *http.Request) {
+	if p.faults.cache != "" {
+		w.Header().Set("Cache-Control", p.faults.cache)
+	}
 	if p.faults.keys != nil {
 		p.json(w, p.faults.keys)
 		return
