@@ -167,13 +167,14 @@ func (c Circumstances) explainTLS(err error) *Failure {
 	if errors.As(err, &wrongName) {
 		return Brokenf(verdict.TLSName, "TLS: the certificate of %s is for another name%s", c.Host, named(wrongName.Certificate))
 	}
-	var alert tls.AlertError
 	var record tls.RecordHeaderError
-	if errors.As(err, &record) {
+	if errors.As(err, &record) || errors.Is(err, http.ErrSchemeMismatch) {
 		return Brokenf(verdict.TLSHandshake, "TLS: %s does not speak TLS", c.Host)
 	}
-	if errors.As(err, &alert) {
-		return Brokenf(verdict.TLSHandshake, "TLS: %s refused the handshake: %v", c.Host, alert)
+	// The other side's alerts have a type of their own only for QUIC.
+	var alert *net.OpError
+	if errors.As(err, &alert) && alert.Op == "remote error" {
+		return Brokenf(verdict.TLSHandshake, "TLS: %s refused the handshake: %v", c.Host, alert.Err)
 	}
 	var verification *tls.CertificateVerificationError
 	if errors.As(err, &verification) {

@@ -55,6 +55,10 @@ type provider struct {
 	txs      map[string]url.Values
 	codes    map[string]url.Values
 	failed   map[string]int
+
+	pushed    map[string]url.Values
+	grants    map[string]*grant
+	refreshes map[string]*grant
 }
 
 type faults struct {
@@ -77,6 +81,16 @@ type faults struct {
 	keys      *jose.JSONWebKeySet
 	now       func() time.Time
 	hang      string
+	// nonce demands a nonce in DPoP proofs; reusable never spends a refresh
+	// token; lifetime of access tokens in seconds.
+	nonce, reusable bool
+	// public lets the client only say who it is.
+	public bool
+	// cache is the Cache-Control of the key set.
+	cache    string
+	lifetime int
+	// meddle stands before the provider and may answer in its place.
+	meddle func(w http.ResponseWriter, r *http.Request, next http.Handler)
 }
 
 func newProvider(t *testing.T, f faults) *provider {
@@ -95,6 +109,7 @@ func newProvider(t *testing.T, f faults) *provider {
 	p := &provider{
 		t: t, key: key, faults: f, client: &jose.JSONWebKey{Key: clientKey, KeyID: "c1"},
 		txs: map[string]url.Values{}, codes: map[string]url.Values{}, failed: map[string]int{},
+		pushed: map[string]url.Values{}, grants: map[string]*grant{}, refreshes: map[string]*grant{},
 	}
 	p.server = httptest.NewTLSServer(p.handler())
 	p.server.Config.ErrorLog = nil
@@ -121,13 +136,15 @@ func (p *provider) config() oidc.Config {
 	write(p.t, filepath.Join(folder, "client.jwk"), encoded)
 	return oidc.Config{
 		Config: journey.Config{
-			Target: "test", Roots: pool, ExchangeTimeout: 2 * time.Second,
+			Target: "test", Roots: pool,
+			// Long enough for a machine that is busy with other tests.
+			ExchangeTimeout: 20 * time.Second, AttemptTimeout: time.Minute,
 			ClockSynchronised: func() bool { return true },
 		},
 		Issuer: p.issuer(),
 		Client: target.Client{
 			ID: clientID, KeyFile: filepath.Join(folder, "client.jwk"),
-			RedirectURI: "https://client.invalid/callback", Scopes: []string{"openid", "profile"},
+			RedirectURI: "https://client.invalid/callback", PostLogoutRedirectURI: "https://client.invalid/bye", Scopes: []string{"openid", "profile"},
 		},
 		Driver: p.driver(folder, personPIN),
 	}
@@ -158,6 +175,7 @@ func (p *provider) handler() http.Handler {
 	mux.HandleFunc("POST /ui/consent", p.consent)
 	mux.HandleFunc("POST /token", p.token)
 	mux.HandleFunc("GET /userinfo", p.userinfo)
+	p.features(mux)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		p.mu.Lock()
 		p.requests = append(p.requests, r)
@@ -180,6 +198,10 @@ func (p *provider) handler() http.Handler {
 			http.Error(w, "broken", p.faults.status)
 			return
 		}
+		if p.faults.meddle != nil {
+			p.faults.meddle(w, r, mux)
+			return
+		}
 		mux.ServeHTTP(w, r)
 	})
 }
@@ -191,6 +213,7 @@ func (p *provider) discovery(w http.ResponseWriter, _ *http.Request) {
 		"jwks_uri": p.issuer() + "/jwks.json", "id_token_signing_alg_values_supported": []string{"ES256"},
 		"authorization_response_iss_parameter_supported": true,
 	}
+	p.announceFeatures(document)
 	if p.faults.discovery != nil {
 		p.faults.discovery(document)
 	}
@@ -198,6 +221,9 @@ func (p *provider) discovery(w http.ResponseWriter, _ *http.Request) {
 }
 
 func (p *provider) jwks(w http.ResponseWriter, _ *http.Request) {
+	if p.faults.cache != "" {
+		w.Header().Set("Cache-Control", p.faults.cache)
+	}
 	if p.faults.keys != nil {
 		p.json(w, p.faults.keys)
 		return
@@ -206,9 +232,13 @@ func (p *provider) jwks(w http.ResponseWriter, _ *http.Request) {
 }
 
 func (p *provider) authorize(w http.ResponseWriter, r *http.Request) {
-	query := r.URL.Query()
+	query := p.pushedBy(r.URL.Query())
 	if query.Get("code_challenge_method") != "S256" || query.Get("client_id") != clientID {
 		http.Error(w, "bad request", http.StatusBadRequest)
+		return
+	}
+	if query.Get("prompt") == "none" {
+		p.silently(w, r, query)
 		return
 	}
 	tx := rand.Text()
@@ -249,6 +279,7 @@ func (p *provider) login(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprintf(w, `<form method="post"><p role="alert">Number or PIN is wrong.</p><input name="individual_id"><input name="pin" type="password"></form>`)
 		return
 	}
+	http.SetCookie(w, &http.Cookie{Name: "sid", Value: "s-" + tx, Path: "/", Secure: true, HttpOnly: true})
 	if p.faults.noConsent {
 		p.respond(w, r, tx)
 		return
@@ -288,6 +319,10 @@ func (p *provider) token(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprint(w, p.faults.tokenLie)
 		return
 	}
+	if r.PostFormValue("grant_type") != "authorization_code" {
+		p.otherGrant(w, r)
+		return
+	}
 	p.mu.Lock()
 	request, ok := p.codes[r.PostFormValue("code")]
 	delete(p.codes, r.PostFormValue("code"))
@@ -301,11 +336,42 @@ func (p *provider) token(w http.ResponseWriter, r *http.Request) {
 		p.refuse(w, "invalid_client")
 		return
 	}
-	access := rand.Text()
-	p.json(w, map[string]any{"access_token": access, "token_type": "Bearer", "expires_in": 300, "id_token": p.idToken(request, access)})
+	if thumbprint, ok := p.prove(w, r, ""); ok {
+		p.issue(w, request, thumbprint)
+		return
+	}
+	// A client that had no nonce comes back with one, and the same code.
+	p.mu.Lock()
+	p.codes[r.PostFormValue("code")] = request
+	p.mu.Unlock()
+}
+
+func (p *provider) otherGrant(w http.ResponseWriter, r *http.Request) {
+	if !p.authenticated(r) {
+		p.refuse(w, "invalid_client")
+		return
+	}
+	thumbprint, ok := p.prove(w, r, "")
+	switch {
+	case !ok:
+	case r.PostFormValue("grant_type") == "client_credentials":
+		p.issue(w, url.Values{"scope": {r.PostFormValue("scope")}}, thumbprint)
+	default:
+		p.refreshTokens(w, r, thumbprint)
+	}
 }
 
 func (p *provider) authenticated(r *http.Request) bool {
+	// RFC 6749, section 2.3.1: id and secret are encoded like a form.
+	if id, secret, sent := r.BasicAuth(); sent {
+		return (id == clientID || id == serviceID) && secret == url.QueryEscape(clientSecret)
+	}
+	if secret := r.PostFormValue("client_secret"); secret != "" {
+		return r.PostFormValue("client_id") == clientID && secret == clientSecret
+	}
+	if r.PostFormValue("client_assertion") == "" {
+		return p.faults.public && r.PostFormValue("client_id") == clientID
+	}
 	parsed, err := jwt.ParseSigned(r.PostFormValue("client_assertion"), []jose.SignatureAlgorithm{jose.ES256})
 	if err != nil {
 		return false
@@ -345,7 +411,10 @@ func (p *provider) idToken(request url.Values, access string) string {
 	return token
 }
 
-func (p *provider) userinfo(w http.ResponseWriter, _ *http.Request) {
+func (p *provider) userinfo(w http.ResponseWriter, r *http.Request) {
+	if p.bearer(w, r) == nil {
+		return
+	}
 	subject := "person"
 	if p.faults.userinfo != "" {
 		subject = p.faults.userinfo
