@@ -27,6 +27,18 @@ const (
 	KindVisualApproved  = "visual.approved"
 	KindLoadRun         = "load.run"
 	KindConsoleStarted  = "console.started"
+
+	// KindCheckpointReport is what a checkpoint reported at once; its run id is
+	// the name of the checkpoint.
+	KindCheckpointReport  = "checkpoint.report"
+	KindCheckpointRefused = "checkpoint.refused"
+	KindCheckpointAlone   = "checkpoint.alone"
+	KindCheckpointJoined  = "checkpoint.alone-no-more"
+	KindOutageDeclared    = "outage.declared"
+	KindOutageConfirmed   = "outage.confirmed"
+	KindOutageEnded       = "outage.ended"
+	KindQuorumLost        = "quorum.lost"
+	KindQuorumRegained    = "quorum.regained"
 )
 
 // Event is one thing that happened. Seq, Time and Mono are filled by Append.
