@@ -17,19 +17,22 @@ type Judge struct {
 	// failing is when the first run began of those in a row that failed.
 	failing map[string]time.Time
 
-	decision Decision
 	// decided is true once there was any decision but Unknown: before the first
 	// votes nothing was lost.
 	decided bool
-	open    *Open
-	alone   []string
+	// unclear is since when nobody can tell, and lost is that this was told.
+	unclear  time.Time
+	lost     bool
+	interval time.Duration
+	open     *Open
+	alone    []string
 }
 
 // NewJudge makes a judge. The outage is one that was declared before a restart
 // and has not ended, or nil.
 func NewJudge(cfg Config, probe string, outage *Open) *Judge {
 	return &Judge{
-		cfg: cfg, probe: probe, decision: Unknown, open: outage,
+		cfg: cfg, probe: probe, open: outage,
 		votes: make(map[string]Vote), failing: make(map[string]time.Time),
 	}
 }
@@ -81,6 +84,7 @@ func (j *Judge) count(vote, before Vote, voted bool) {
 		j.failing[vote.Checkpoint] = vote.Started
 	}
 	j.votes[vote.Checkpoint] = vote
+	j.interval = vote.Interval
 }
 
 // Look returns what has changed by now; votes grow stale without anybody
@@ -95,17 +99,30 @@ func (j *Judge) Look(now time.Time) []Change {
 			Tally: tally, Evidence: j.evidence(names), Sentence: sentence,
 		})
 	}
-	if decision == Unknown && j.decision != Unknown {
-		tell(Lost, tally.Silent, j.lostSentence(tally))
-	}
-	if decision != Unknown && j.decision == Unknown && j.decided {
-		tell(Regained, nil, "it is known again about "+j.probe+": "+said(tally))
-	}
-	j.decided = j.decided || decision != Unknown
-	j.decision = decision
+	j.lookAtQuorum(tally, decision, now, tell)
 	j.lookAtOutage(tally, decision, now, tell)
 	j.lookAtAlone(tally, decision, tell)
 	return changes
+}
+
+// lookAtQuorum tells that nobody can tell, once that has lasted an interval:
+// when one checkpoint is silent, the others contradict each other for a moment
+// at the start and end of every outage.
+func (j *Judge) lookAtQuorum(tally Tally, decision Decision, now time.Time, tell func(Kind, []string, string)) {
+	if decision != Unknown {
+		if j.lost {
+			tell(Regained, nil, "it is known again about "+j.probe+": "+said(tally))
+		}
+		j.decided, j.lost, j.unclear = true, false, time.Time{}
+		return
+	}
+	if j.unclear.IsZero() {
+		j.unclear = now
+	}
+	if j.decided && !j.lost && now.Sub(j.unclear) >= j.interval {
+		j.lost = true
+		tell(Lost, tally.Silent, j.lostSentence(tally))
+	}
 }
 
 func (j *Judge) lookAtOutage(tally Tally, decision Decision, now time.Time, tell func(Kind, []string, string)) {

@@ -75,8 +75,11 @@ func TestWhatIsTold(t *testing.T) {
 			[]string{"3 a+", "5 b+", "8 c+", "13 a+", "18 c+", "23 a+", "28 c+", "33 a+"}, nil,
 		},
 		"two that fall silent leave nobody who can tell": {
-			[]string{"3 a+", "5 b+", "8 c+", "13 a+", "23 a+", "33 a+", "35 b+"},
-			[]string{"33 quorum-lost[b c]", "35 quorum-regained[]"},
+			[]string{"3 a+", "5 b+", "8 c+", "13 a+", "23 a+", "33 a+", "42", "43 a+", "45 b+"},
+			[]string{"43 quorum-lost[b c]", "45 quorum-regained[]"},
+		},
+		"two that contradict each other for a moment, while one is silent": {
+			[]string{"3 a+", "5 b+", "13 a-", "15 b-", "23 a+", "25 b+"}, []string{"15 declared[a b]", "25 ended[a b]"},
 		},
 		"nothing is lost before there was anything": {[]string{"3", "100", "101 a+", "200"}, nil},
 		"unknown runs neither confirm nor clear": {
@@ -86,16 +89,16 @@ func TestWhatIsTold(t *testing.T) {
 			[]string{"3 a-", "5 a?", "6 b-"}, []string{"6 declared[a b]"},
 		},
 		"losing sight of an outage does not end it": {
-			[]string{"3 a-", "5 b-", "40", "43 a+", "45 b+"},
+			[]string{"3 a-", "5 b-", "26", "40", "43 a+", "45 b+"},
 			[]string{"5 declared[a b]", "40 quorum-lost[a b c]", "45 quorum-regained[]", "45 ended[a b]"},
 		},
 		"an outage ends when as many as must agree see that": {
 			[]string{"3 a-", "5 b-", "8 c-", "13 a+", "15 b+"},
 			[]string{"5 declared[a b]", "8 confirmed[c]", "15 ended[a b]"},
 		},
-		"results of hours ago that arrive now change nothing": {
-			[]string{"3 a+", "5 b+", "8 c+", "9999 a+ b+ c+"},
-			[]string{"9999 quorum-lost[a b c]", "9999 quorum-regained[]"},
+		"when all fall silent, that is told once": {
+			[]string{"3 a+", "5 b+", "8 c+", "9000", "9999"},
+			[]string{"9999 quorum-lost[a b c]"},
 		},
 		"a stranger has no vote": {[]string{"3 a- x-", "4 y-"}, nil},
 	}
