@@ -56,15 +56,24 @@ func (a *app) loadProbes() (*target.Target, []probes.Probe, error) {
 	return loaded, all, nil
 }
 
-// loadEntries reads the plan for a target and makes its probes. A positive
-// interval replaces the plan's usual one.
-func (a *app) loadEntries(t *target.Target, interval time.Duration) ([]plan.Entry, error) {
+// loadPlan reads the plan for a target. A positive interval replaces its usual
+// one.
+func (a *app) loadPlan(t *target.Target, interval time.Duration) (*plan.Plan, error) {
 	planned, err := plan.ForTarget(t, a.planPath)
 	if err != nil {
 		return nil, usageError(err)
 	}
 	if interval > 0 {
 		planned = planned.Faster(interval)
+	}
+	return planned, nil
+}
+
+// loadEntries reads the plan for a target and makes its probes.
+func (a *app) loadEntries(t *target.Target, interval time.Duration) ([]plan.Entry, error) {
+	planned, err := a.loadPlan(t, interval)
+	if err != nil {
+		return nil, err
 	}
 	entries, err := planned.Entries(t)
 	if err != nil {

@@ -51,6 +51,16 @@ func usageError(err error) error { return &exitError{code: verdict.ExitUsage, er
 // this machine, kept the command from finding out.
 func unknownError(err error) error { return &exitError{code: verdict.ExitUnknown, err: err} }
 
+// exitOr3 leaves an error that knows its exit code as it is; any other is
+// unknown.
+func exitOr3(err error) error {
+	var exit *exitError
+	if errors.As(err, &exit) {
+		return err
+	}
+	return unknownError(err)
+}
+
 // verdictError ends the program silently with the exit code of v, and is nil
 // for a pass.
 func verdictError(v verdict.Verdict) error {
@@ -98,7 +108,7 @@ func newRoot(a *app) *cobra.Command {
 	flags.StringVar(&a.stateDir, "state", defaultState(), "keep journal, baselines and runs in `DIR` ($TOCSIN_STATE)")
 	flags.BoolVar(&a.json, "json", false, "print JSON instead of text")
 	root.AddCommand(
-		a.probeCommand(), a.doctorCommand(), a.serveCommand(), a.visualCommand(),
+		a.probeCommand(), a.doctorCommand(), a.serveCommand(), a.checkpointCommand(), a.visualCommand(),
 		a.evidenceCommand(), a.historyCommand(), a.alertsCommand(), a.scenarioCommand(), a.loadCommand(),
 	)
 	return root

@@ -35,6 +35,7 @@ type serveOptions struct {
 	listen     string
 	checkpoint string
 	interval   time.Duration
+	gathering  gatheringOptions
 }
 
 func (a *app) serveCommand() *cobra.Command {
@@ -53,6 +54,7 @@ under the ids that the target was told in its traceparent.`,
 	flags.StringVar(&options.listen, "listen", "127.0.0.1:9464", "listen at `ADDRESS`")
 	flags.DurationVar(&options.interval, "interval", 0, "run each probe every `DURATION` where the plan file does not say how often (default 5s)")
 	flags.StringVar(&options.checkpoint, "checkpoint", "local", "`NAME` of the place the probes run from")
+	options.gathering.flags(flags)
 	return command
 }
 
@@ -91,12 +93,12 @@ func (a *app) serve(ctx context.Context, options serveOptions) (err error) {
 		return errors.Join(unknownError(err), listener.Close())
 	}
 	parts := served{app: a, target: loaded, entries: entries, calendar: calendar, events: events, past: past, options: options}
-	handler, monitoring, err := parts.build()
+	handler, run, err := parts.build(ctx)
 	if err != nil {
-		return errors.Join(unknownError(err), listener.Close())
+		return errors.Join(exitOr3(err), listener.Close())
 	}
 	a.log.Info("serving", "console", "http://"+listener.Addr().String()+"/", "target", loaded.Name, "probes", len(entries))
-	return serveUntil(ctx, listener, handler, a.keepHistory(past, monitoring.Run))
+	return serveUntil(ctx, listener, handler, a.keepHistory(past, run))
 }
 
 func listen(address string) (net.Listener, error) {
@@ -121,7 +123,8 @@ type served struct {
 	options  serveOptions
 }
 
-func (s served) build() (http.Handler, *monitor.Monitor, error) {
+// build makes the parts, and what runs beside the handler until it is stopped.
+func (s served) build(ctx context.Context) (http.Handler, func(context.Context), error) {
 	registry := prometheus.NewRegistry()
 	build := prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: telemetry.MetricBuildInfo, Help: "Version of tocsin, as a label; always 1.",
@@ -150,9 +153,13 @@ func (s served) build() (http.Handler, *monitor.Monitor, error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	gathered, err := s.gather(ctx, registry, intervals)
+	if err != nil {
+		return nil, nil, err
+	}
 	monitoring, err := monitor.New(monitor.Config{
 		Target: s.target.Name, Checkpoint: s.options.checkpoint, Entries: entries, Maintenance: announced.at,
-		Journal: s.events, Evidence: keeper, Traces: traces, Registry: registry, Log: s.app.log,
+		Journal: gathered.recorder, Evidence: keeper, Traces: traces, Registry: registry, Log: s.app.log,
 	})
 	if err != nil {
 		return nil, nil, err
@@ -173,7 +180,7 @@ func (s served) build() (http.Handler, *monitor.Monitor, error) {
 	mux.Handle("GET /probe", monitor.NewBlackbox(s.target, all, s.events, keeper, s.app.log))
 	mux.Handle(pager.Path, pager.NewReceiver(s.events, s.app.log))
 	mux.Handle("GET "+runbooks.Path, runbooks.Handler())
-	return mux, monitoring, nil
+	return mux, func(ctx context.Context) { gathered.around(ctx, monitoring.Run) }, nil
 }
 
 // serveUntil serves and runs the probes until ctx ends or serving fails.

@@ -14,7 +14,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"tocsin/internal/journal"
-	"tocsin/internal/verdict"
 	"tocsin/probes"
 	"tocsin/probes/quorum"
 )
@@ -232,26 +231,3 @@ func (w *Watch) Standings() []quorum.Standing {
 	return all
 }
 
-// Recorder is a journal that hands every result of a scheduled run on, once it
-// is recorded: the local schedule is a checkpoint like the others.
-type Recorder struct {
-	Journal interface {
-		AppendValue(ctx context.Context, kind, runID, traceID string, value any) (journal.Event, error)
-	}
-	// Interval between two runs of a probe.
-	Interval func(probe string) time.Duration
-	Watch    *Watch
-}
-
-// AppendValue implements monitor.Recorder.
-func (r Recorder) AppendValue(ctx context.Context, kind, runID, traceID string, value any) (journal.Event, error) {
-	event, err := r.Journal.AppendValue(ctx, kind, runID, traceID, value)
-	if err != nil {
-		return event, fmt.Errorf("record result: %w", err)
-	}
-	if result, ok := value.(probes.Result); ok && result.Verdict != verdict.Unknown {
-		known := result.Started.Add(time.Duration(result.MS * float64(time.Millisecond)))
-		r.Watch.Cast(r.Watch.cfg.Local, result, result.Started, known, r.Interval(result.Probe))
-	}
-	return event, nil
-}

@@ -2,6 +2,7 @@ package outage_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"log/slog"
 	"net/http/httptest"
@@ -42,6 +43,13 @@ func (w *world) AppendValue(ctx context.Context, kind, runID, traceID string, va
 		return journal.Event{}, errors.New("disk full")
 	}
 	return w.journal.AppendValue(ctx, kind, runID, traceID, value)
+}
+
+func (w *world) AppendAll(ctx context.Context, events []journal.Event) ([]journal.Event, error) {
+	if w.refuses.Load() {
+		return nil, errors.New("disk full")
+	}
+	return w.journal.AppendAll(ctx, events)
 }
 
 func (w *world) Read(ctx context.Context, query journal.Query) ([]journal.Event, error) {
@@ -170,12 +178,17 @@ func TestTheLocalScheduleVotesOnceItsResultIsRecorded(t *testing.T) {
 	recorder := outage.Recorder{Journal: w, Interval: func(string) time.Duration { return interval }, Watch: w.watch}
 	result := probes.Result{Probe: "login", Target: "staging", Started: w.now}
 	result.End(verdict.Timeout, "no answer")
+	payload, err := json.Marshal(result)
+	if err != nil {
+		t.Fatal(err)
+	}
+	events := []journal.Event{{Kind: journal.KindProbeRun, RunID: "r", Payload: payload}}
 	w.refuses.Store(true)
-	if _, err := recorder.AppendValue(t.Context(), journal.KindProbeRun, "r", "t", result); err == nil || len(w.watch.Standings()) > 0 {
+	if _, err := recorder.AppendAll(t.Context(), events); err == nil || len(w.watch.Standings()) > 0 {
 		t.Fatalf("voted before it was recorded: %v", err)
 	}
 	w.refuses.Store(false)
-	if _, err := recorder.AppendValue(t.Context(), journal.KindProbeRun, "r", "t", result); err != nil {
+	if _, err := recorder.AppendAll(t.Context(), events); err != nil {
 		t.Fatal(err)
 	}
 	w.shows(`tocsin_quorum_voters{probe="login",vote="down"} 1`)

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"tocsin/probes/maintenance"
+	"tocsin/probes/quorum"
 )
 
 // version of the file format.
@@ -21,6 +22,9 @@ type File struct {
 	Checks []Check `yaml:"checks"`
 	// Maintenance is when work on the target is announced.
 	Maintenance []maintenance.Config `yaml:"maintenance"`
+	// Quorum says which checkpoints must agree on an outage; without it, none is
+	// ever declared.
+	Quorum *quorum.Config `yaml:"quorum"`
 }
 
 // Timing is when a probe runs and how long it may take.

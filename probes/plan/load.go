@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"os"
@@ -37,7 +38,7 @@ func Load(path string) (*Plan, error) {
 	if err := errors.Join(check.problems...); err != nil {
 		return nil, err
 	}
-	return &Plan{file: file, document: document}, nil
+	return &Plan{file: file, document: document, sum: sha256.Sum256(data)}, nil
 }
 
 // checker collects what is wrong with the values of a plan file.
@@ -64,6 +65,9 @@ func (c *checker) file(f *File) {
 	}
 	for _, problem := range maintenance.Check(f.Maintenance) {
 		c.report("maintenance"+problem.Key, problem.Text, problem.Hint)
+	}
+	if f.Quorum != nil {
+		f.Quorum.Check(func(key, problem, hint string) { c.report("quorum."+key, problem, hint) })
 	}
 	seen := make(map[string]bool, len(f.Checks))
 	for index := range f.Checks {

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"maps"
@@ -19,6 +20,8 @@ import (
 type Plan struct {
 	file     File
 	document *strictyaml.Document
+	// sum is of the bytes of the file.
+	sum [sha256.Size]byte
 }
 
 // ForTarget is the plan of a target: that of path, else the one that the target

@@ -2,6 +2,7 @@ package buffer
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -137,45 +138,61 @@ func (b *Buffer) begin(ctx context.Context, others []*log) (*log, error) {
 	return fresh, fresh.open(ctx)
 }
 
-// AppendValue records a result. When it returns without an error, the result is
-// on disk and will be sent.
+// AppendValue records one result; see AppendAll.
 func (b *Buffer) AppendValue(ctx context.Context, kind, runID, traceID string, value any) (journal.Event, error) {
-	event, err := b.append(ctx, kind, runID, traceID, value)
+	payload, err := json.Marshal(value)
 	if err != nil {
-		return event, err
+		return journal.Event{}, fmt.Errorf("encode %s for buffer: %w", kind, err)
+	}
+	recorded, err := b.AppendAll(ctx, []journal.Event{{Kind: kind, RunID: runID, TraceID: traceID, Payload: payload}})
+	if err != nil {
+		return journal.Event{}, err
+	}
+	return recorded[0], nil
+}
+
+// AppendAll records results, all or none. When it returns without an error, they
+// are on disk and will be sent.
+func (b *Buffer) AppendAll(ctx context.Context, events []journal.Event) ([]journal.Event, error) {
+	recorded, err := b.append(ctx, events)
+	if err != nil || len(events) == 0 {
+		return recorded, err
 	}
 	select {
 	case b.arrived <- struct{}{}:
 	default:
 	}
 	b.mu.Lock()
-	b.appends++
-	look := b.appends%checkEvery == 0
+	b.appends += len(events)
+	look := b.appends >= checkEvery
+	if look {
+		b.appends = 0
+	}
 	b.mu.Unlock()
 	if look {
 		if err := b.fit(ctx); err != nil {
-			// The result is recorded; that the buffer is larger than it should
+			// The results are recorded; that the buffer is larger than it should
 			// be is no reason to say otherwise.
 			b.cfg.Log.Error("the buffer cannot be kept in its bounds", "error", err)
 		}
 	}
-	return event, nil
+	return recorded, nil
 }
 
-func (b *Buffer) append(ctx context.Context, kind, runID, traceID string, value any) (journal.Event, error) {
+func (b *Buffer) append(ctx context.Context, events []journal.Event) ([]journal.Event, error) {
 	b.files.RLock()
 	defer b.files.RUnlock()
-	event, err := b.live.journal.AppendValue(ctx, kind, runID, traceID, value)
-	if err != nil {
-		return event, err
+	recorded, err := b.live.journal.AppendAll(ctx, events)
+	if err != nil || len(recorded) == 0 {
+		return recorded, err
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.live.waiting() == 0 {
-		b.live.oldest = event.Time
+		b.live.oldest = recorded[0].Time
 	}
-	b.live.last = max(b.live.last, event.Seq)
-	return event, nil
+	b.live.last = max(b.live.last, recorded[len(recorded)-1].Seq)
+	return recorded, nil
 }
 
 // Arrived tells that something was recorded since it was last read.
