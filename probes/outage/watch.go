@@ -230,4 +230,3 @@ func (w *Watch) Standings() []quorum.Standing {
 	}
 	return all
 }
-

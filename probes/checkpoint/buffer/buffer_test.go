@@ -2,6 +2,7 @@ package buffer_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -13,6 +14,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"tocsin/internal/journal"
 	"tocsin/probes/checkpoint/buffer"
 )
 
@@ -182,8 +184,12 @@ func TestAFullBufferDropsTheOldestAndCounts(t *testing.T) {
 	b := open(t, folder, limit)
 	payload := strings.Repeat("x", 8000)
 	const results = 320
-	for index := range results {
-		if _, err := b.AppendValue(t.Context(), "probe.run", fmt.Sprint(index), "", payload); err != nil {
+	for first := 0; first < results; first += 16 {
+		events := make([]journal.Event, 16)
+		for index := range events {
+			events[index] = journal.Event{Kind: "probe.run", RunID: fmt.Sprint(first + index), Payload: json.RawMessage(`"` + payload + `"`)}
+		}
+		if _, err := b.AppendAll(t.Context(), events); err != nil {
 			t.Fatal(err)
 		}
 	}
