@@ -16,11 +16,9 @@ type Login struct {
 	Method string `yaml:"method"`
 	// URL is where eSignet's REST interface is, for the driver esignet.
 	URL string `yaml:"url"`
-	// Fields are names of inputs, for the driver form; Selectors are CSS
-	// selectors, for the driver browser. Empty ones are found.
-	Fields    LoginFields    `yaml:"fields"`
-	Selectors LoginSelectors `yaml:"selectors"`
-	OTP       OTP            `yaml:"otp"`
+	// Fields are names of inputs, for the driver form. Empty ones are found.
+	Fields LoginFields `yaml:"fields"`
+	OTP    OTP         `yaml:"otp"`
 }
 
 // The drivers.
@@ -29,8 +27,6 @@ const (
 	DriverForm = "form"
 	// DriverESignet speaks the REST interface that eSignet's own pages use.
 	DriverESignet = "esignet"
-	// DriverBrowser drives a real Chromium, for pages that need JavaScript.
-	DriverBrowser = "browser"
 )
 
 // The methods of a login.
@@ -45,18 +41,6 @@ type LoginFields struct {
 	IndividualID string `yaml:"individual_id"`
 	Secret       string `yaml:"secret"`
 	Code         string `yaml:"code"`
-}
-
-// LoginSelectors are CSS selectors of what is on the pages.
-type LoginSelectors struct {
-	IndividualID string `yaml:"individual_id"`
-	Secret       string `yaml:"secret"`
-	Code         string `yaml:"code"`
-	// Submit sends the login, Consent releases the data.
-	Submit  string `yaml:"submit"`
-	Consent string `yaml:"consent"`
-	// Method leads to the page of the wanted method.
-	Method string `yaml:"method"`
 }
 
 // OTP says how one-time codes come to the synthetic person. Without a kind,
@@ -189,17 +173,14 @@ func (l *Login) files() []*string {
 }
 
 func (c *checker) login(l *Login) {
-	c.choice("login.driver", l.Driver, DriverForm, DriverESignet, DriverBrowser)
+	c.choice("login.driver", l.Driver, DriverForm, DriverESignet)
 	c.choice("login.method", l.Method, MethodPIN, MethodOTP)
 	c.url("login.url", l.URL, false)
 	if l.URL != "" && l.Driver != DriverESignet {
 		c.report("login.url", "is for the driver esignet only", "the other drivers start where discovery says")
 	}
-	if l.Selectors != (LoginSelectors{}) && l.Driver != DriverBrowser {
-		c.report("login.selectors", "are for the driver browser only", "the driver form takes login.fields: names of inputs")
-	}
 	if l.Fields != (LoginFields{}) && l.Driver != DriverForm {
-		c.report("login.fields", "are for the driver form only", "the driver browser takes login.selectors: CSS selectors")
+		c.report("login.fields", "are for the driver form only", "leave them out")
 	}
 	if l.OTP.Kind == OTPNone {
 		if l.Method == MethodOTP {

@@ -24,30 +24,17 @@ const (
 	MetricTracesDropped     = "tocsin_traces_dropped_total"
 	MetricTracesFailed      = "tocsin_traces_failed_total"
 	MetricBuildInfo         = "tocsin_build_info"
-
-	MetricCheckpointLastSeen = "tocsin_checkpoint_last_seen_timestamp_seconds"
-	MetricCheckpointBuffered = "tocsin_checkpoint_buffered_results"
-	MetricCheckpointOffset   = "tocsin_checkpoint_clock_offset_seconds"
-	MetricCheckpointDropped  = "tocsin_checkpoint_dropped_results"
-	MetricCheckpointDrift    = "tocsin_checkpoint_plan_drift"
-	MetricCheckpointResults  = "tocsin_checkpoint_results_total"
-	MetricCheckpointAlone    = "tocsin_checkpoint_alone"
-	MetricOutage             = "tocsin_outage"
-	MetricQuorumVoters       = "tocsin_quorum_voters"
-	MetricQuorumDecided      = "tocsin_quorum_decided"
 )
 
 // Labels of those metrics.
 const (
-	LabelProbe      = "probe"
-	LabelVerdict    = "verdict"
-	LabelReason     = "reason"
-	LabelPhase      = "phase"
-	LabelStep       = "step"
-	LabelTarget     = "target"
-	LabelVersion    = "version"
-	LabelCheckpoint = "checkpoint"
-	LabelVote       = "vote"
+	LabelProbe   = "probe"
+	LabelVerdict = "verdict"
+	LabelReason  = "reason"
+	LabelPhase   = "phase"
+	LabelStep    = "step"
+	LabelTarget  = "target"
+	LabelVersion = "version"
 	// ExemplarTraceID is the exemplar label that Grafana links to a trace.
 	ExemplarTraceID = "trace_id"
 )
