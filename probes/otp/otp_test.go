@@ -23,7 +23,8 @@ import (
 	"tocsin/probes/otp"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { // A server that closed a connection lingers half a second for the client to read the rest.
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("net/http.(*conn).closeWriteAndWait")) }
 
 func open(t *testing.T, o target.OTP) *otp.Wait {
 	t.Helper()
