@@ -24,7 +24,8 @@ import (
 )
 
 func TestMain(m *testing.M) { // A server that closed a connection lingers half a second for the client to read the rest.
-	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("net/http.(*conn).closeWriteAndWait")) }
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("net/http.(*conn).closeWriteAndWait"))
+}
 
 func open(t *testing.T, o target.OTP) *otp.Wait {
 	t.Helper()
