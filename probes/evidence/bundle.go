@@ -2,6 +2,7 @@ package evidence
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -96,7 +97,7 @@ func harmless(r *Redactor, a probes.Artifact) []byte {
 }
 
 // write puts files into folder so that it appears whole or not at all.
-func write(folder string, files []file) error {
+func write(folder string, files []file) (err error) {
 	parent := filepath.Dir(folder)
 	if err := os.MkdirAll(parent, 0o700); err != nil {
 		return fmt.Errorf("make folder of evidence: %w", err)
@@ -106,7 +107,7 @@ func write(folder string, files []file) error {
 		return fmt.Errorf("make folder of evidence: %w", err)
 	}
 	// After the renaming there is nothing left to remove.
-	defer os.RemoveAll(making)
+	defer func() { err = errors.Join(err, os.RemoveAll(making)) }()
 	for _, f := range files {
 		if err := os.WriteFile(filepath.Join(making, f.name), f.data, 0o600); err != nil {
 			return fmt.Errorf("write evidence: %w", err)

@@ -2,6 +2,7 @@ package evidence
 
 import (
 	"fmt"
+	"net/http"
 	"strings"
 
 	"tocsin/probes"
@@ -31,7 +32,7 @@ func curl(r *Redactor, x probes.Exchange, caFile string) string {
 	if caFile != "" {
 		words = append(words, "--cacert", quote(caFile))
 	}
-	if x.Method != "GET" {
+	if x.Method != http.MethodGet {
 		words = append(words, "-X", x.Method)
 	}
 	for _, header := range r.headers(x.RequestHeader) {

@@ -103,7 +103,7 @@ func transportBreaks() []breakage {
 		{name: "500 at the token endpoint", broken: faults{path: "/token", status: 500}, step: "token", reason: verdict.Unavailable},
 		{name: "502 at userinfo", broken: faults{path: "/userinfo", status: 502}, step: "userinfo", reason: verdict.Unavailable},
 		{name: "503 at the revocation endpoint", probe: "revocation", broken: faults{path: "/revoke", status: 503}, step: "revoke", reason: verdict.Unavailable},
-		{name: "one zone is gone", probe: "zone-b", arrange: func(t *testing.T, p *provider, cfg *oidc.Config) {
+		{name: "one zone is gone", probe: "zone-b", arrange: func(_ *testing.T, p *provider, cfg *oidc.Config) {
 			gone := httptest.NewServer(http.NotFoundHandler())
 			gone.Close()
 			cfg.Zones = []target.Zone{{Name: "a", URL: p.issuer()}, {Name: "b", URL: gone.URL}}

@@ -41,7 +41,7 @@ func readMail(raw []byte) (message, error) {
 		if err != nil && !readableAllTheSame(err) {
 			return fmt.Errorf("read part of mail: %w", err)
 		}
-		kind, _, _ := part.Header.ContentType() //nolint:errcheck // an unreadable type is none of the two below
+		kind, _, _ := part.Header.ContentType()
 		if kind != "text/plain" && kind != "text/html" && kind != "" {
 			return nil
 		}

@@ -239,7 +239,9 @@ func TestACodeIsReadThroughIMAP(t *testing.T) {
 		if err := server.Close(); err != nil {
 			t.Error(err)
 		}
-		<-served
+		if err := <-served; err == nil {
+			t.Error("a closed server ended well")
+		}
 	})
 	appendMail(mail("000000"))
 	o := mailbox()

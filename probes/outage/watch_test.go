@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"net/http"
 	"net/http/httptest"
 	"path/filepath"
 	"slices"
@@ -115,7 +116,7 @@ func (w *world) recorded() []string {
 func (w *world) shows(lines ...string) {
 	w.t.Helper()
 	recorder := httptest.NewRecorder()
-	promhttp.HandlerFor(w.metrics, promhttp.HandlerOpts{}).ServeHTTP(recorder, httptest.NewRequest("GET", "/metrics", nil))
+	promhttp.HandlerFor(w.metrics, promhttp.HandlerOpts{}).ServeHTTP(recorder, httptest.NewRequest(http.MethodGet, "/metrics", nil))
 	for _, line := range lines {
 		present := strings.Contains(recorder.Body.String(), strings.TrimPrefix(line, "!"))
 		if present == strings.HasPrefix(line, "!") {

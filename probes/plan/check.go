@@ -56,13 +56,13 @@ type configuration[C any] interface {
 
 // kindOf ties a configuration to the key it has in the file and to the probe
 // that is made of it.
-func kindOf[C any, P configuration[C]](key string, cfg P, make func(journey.Config, string, C) (probes.Probe, error)) kind {
+func kindOf[C any, P configuration[C]](key string, cfg P, build func(journey.Config, string, C) (probes.Probe, error)) kind {
 	return kind{
 		key: key, set: cfg != nil,
 		resolve: func(folder string) { cfg.Resolve(folder) },
 		check:   func(report func(key, problem, hint string)) { cfg.Check(report) },
 		probe: func(base journey.Config, name string) (probes.Probe, error) {
-			return make(base, name, *cfg)
+			return build(base, name, *cfg)
 		},
 	}
 }
