@@ -7,6 +7,7 @@ import (
 	"tocsin/probes/wire/dnscheck"
 	"tocsin/probes/wire/headers"
 	"tocsin/probes/wire/ports"
+	"tocsin/probes/wire/tlscheck"
 )
 
 // Check is one probe of a single thing. Exactly one kind is set.
@@ -18,6 +19,7 @@ type Check struct {
 	Headers *headers.Config   `yaml:"headers"`
 	Ports   *ports.Config     `yaml:"ports"`
 	HTTP    *httpcheck.Config `yaml:"http"`
+	TLS     *tlscheck.Config  `yaml:"tls"`
 }
 
 // kinds lists the kinds that a check may be of, in the order of the file's
@@ -28,6 +30,7 @@ func (c *Check) kinds() []kind {
 		kindOf("http", c.HTTP, httpcheck.New),
 		kindOf("headers", c.Headers, headers.New),
 		kindOf("ports", c.Ports, ports.New),
+		kindOf("tls", c.TLS, tlscheck.New),
 	}
 }
 

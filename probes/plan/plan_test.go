@@ -156,3 +156,30 @@ func all(err error) []*strictyaml.Error {
 	}
 	return nil
 }
+
+// The plan of a README that people copy from is one that is accepted.
+func TestThePlanOfTheWireChecksIsRight(t *testing.T) {
+	readme, err := os.ReadFile(filepath.Join("..", "wire", "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, text, _ := strings.Cut(string(readme), "```yaml\n")
+	text, _, found := strings.Cut(text, "```")
+	if !found {
+		t.Fatal("there is no plan in the README")
+	}
+	all := entries(t, text)
+	for name, interval := range map[string]time.Duration{"edge-tls": time.Hour, "zone": time.Minute, "pages": 5 * time.Minute, "sweep": 6 * time.Hour} {
+		if all[name].Probe == nil || all[name].Interval != interval {
+			t.Errorf("%s: %+v", name, all[name])
+		}
+	}
+}
+
+// Everybody's time limit would cut short what knows better how long it takes.
+func TestChecksOfTheWireKeepTheirOwnPace(t *testing.T) {
+	all := entries(t, "version: 1\ndefaults: {interval: 10s, timeout: 2s}\nchecks:\n- {name: sweep, ports: {hosts: [localhost], open: [1]}}\n")
+	if all["sweep"].Interval != 6*time.Hour {
+		t.Errorf("sweeps every %s", all["sweep"].Interval)
+	}
+}

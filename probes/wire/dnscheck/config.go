@@ -137,7 +137,8 @@ func (r *Record) check(key string, report Report) {
 	if r.Absent && (len(r.Equals) > 0 || len(r.Contains) > 0 || r.MinCount > 0 || r.MaxTTL > 0 || r.MinTTL > 0) {
 		report(key+".absent", "stands beside what the records must be", "keep one of them")
 	}
-	if r.MinCount == 0 {
+	// Checking twice must find nothing new, so what is absent gets no count.
+	if r.MinCount == 0 && !r.Absent {
 		r.MinCount = 1
 	}
 	if r.MinCount < 0 {
