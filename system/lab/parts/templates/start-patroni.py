@@ -1,5 +1,5 @@
 """Starts Patroni with the timings of this cluster that it has no setting for, and
-without four mistakes of version 3.0.2, which is Debian 12's.
+without five mistakes of version 3.0.2, which is Debian 12's.
 
 Keep-alive: Patroni sizes the keep-alive of its watch on etcd by the ttl it knows
 when it connects. At its very first start that is the built-in one of 30 s,
@@ -29,6 +29,11 @@ python-etcd puts in place, do not take; the error is swallowed. A frozen member'
 kernel keeps the connection alive, and the standbys go on following a leader that
 is as frozen, until both thaw.
 
+Orphan: a standby that was rewound, and is started while nobody leads, is told of
+no primary. It needs one to become consistent, and until then it cannot be asked
+for its settings; Patroni, which compares only settings that it knows, never finds
+that it lacks one.
+
 Deadlock: as process 1 of its namespace Patroni is two processes, and the one that
 works inherits from the other a handler that logs whenever a child ends. When one
 ends while a line is being logged, the handler waits for the lock that the line
@@ -47,6 +52,7 @@ import patroni.dcs.etcd3 as etcd3
 import patroni.ha
 from patroni.config import Config
 from patroni.dcs import catch_return_false_exception
+from patroni.postgresql.config import ConfigHandler
 from patroni.request import PatroniRequest
 
 PATIENCE = 0.8  # seconds
@@ -147,6 +153,17 @@ def end_watch(self):
 
 
 etcd3.KVCache.kill_stream = end_watch
+
+# Orphan.
+write = ConfigHandler.write_recovery_conf
+
+
+def write_and_remember(self, params):
+    write(self, params)
+    self._current_recovery_params.setdefault("primary_conninfo", [{}, False, self._postgresql_conf])
+
+
+ConfigHandler.write_recovery_conf = write_and_remember
 
 # Deadlock and mistaken success.
 work = program.patroni_main

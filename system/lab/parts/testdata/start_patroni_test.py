@@ -8,6 +8,7 @@ import os
 import signal
 import socket
 import sys
+import tempfile
 import threading
 import time
 import types
@@ -119,6 +120,29 @@ class Watch(unittest.TestCase):
 
     def test_one_that_has_ended_is_let_be(self):
         self.end(types.SimpleNamespace(connection=None))
+
+
+class Orphan(unittest.TestCase):
+    def test_a_standby_that_is_starting_is_told_of_a_new_primary(self):
+        primary = {"host": "10.83.3.20", "port": "5432"}
+        with tempfile.TemporaryDirectory() as folder:
+            config = start.ConfigHandler.__new__(start.ConfigHandler)
+            config._postgresql = types.SimpleNamespace(
+                major_version=150000, cb_called=False, is_starting=lambda: True, primary_conninfo=lambda: None
+            )
+            config._postgresql_conf = folder + "/postgresql.conf"
+            config._auto_conf = folder + "/postgresql.auto.conf"
+            config._standby_signal = folder + "/standby.signal"
+            config._recovery_signal = folder + "/recovery.signal"
+            wanted = {"recovery_target_timeline": "latest"}
+            config.build_recovery_params = lambda _: dict(wanted)
+
+            config.write_recovery_conf({"standby_mode": "on", **wanted})
+            self.assertEqual(config.check_recovery_conf(None), (False, False))
+            wanted["primary_conninfo"] = primary
+            self.assertEqual(config.check_recovery_conf(None), (True, False))
+            config.write_recovery_conf({"standby_mode": "on", **wanted})
+            self.assertEqual(config.check_recovery_conf(None), (False, False))
 
 
 class Children(unittest.TestCase):
