@@ -3,10 +3,13 @@
 package e2e
 
 import (
+	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -68,12 +71,19 @@ func TestAKilledLabLeavesNothing(t *testing.T) {
 	state := t.TempDir()
 	cmd := shared.command("lab", "up", "--state", state, "--port=38443", "--zone-port=38451",
 		"--prometheus-port=39090", "--alertmanager-port=39093", "--harness-port=39464")
+	var words bytes.Buffer
+	cmd.Stderr = &words
+	// What outlives the lab holds its standard error open; below it is found.
+	cmd.WaitDelay = time.Second
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	kill := sync.OnceValue(func() error { return errors.Join(cmd.Process.Kill(), <-ended) })
 	t.Cleanup(func() {
-		if cmd.ProcessState == nil { // the test ended before it killed it
-			t.Log("end the second lab:", cmd.Process.Kill(), cmd.Wait())
+		if err := kill(); t.Failed() {
+			t.Logf("the second lab: %v\n%s", err, words.String())
 		}
 	})
 	var children []int
@@ -81,10 +91,7 @@ func TestAKilledLabLeavesNothing(t *testing.T) {
 		children = descendants(t, cmd.Process.Pid)
 		return len(children) > 30
 	})
-	if err := cmd.Process.Kill(); err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Wait(); err == nil {
+	if err := kill(); err == nil {
 		t.Error("a killed lab ended well")
 	}
 	shared.until(t, 5*time.Second, "every process has ended", func() bool {
