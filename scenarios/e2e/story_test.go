@@ -151,9 +151,9 @@ func TestTheBellRings(t *testing.T) {
 	}
 }
 
-// rate of the loads here. The scenario's own 20 a second fill both cores of a
+// rate of the loads here. The own 20 a second of the scenario fill both cores of a
 // slow machine, and then its verdict is about the machine.
-const rate = "rate=12"
+const rate = "rate=8"
 
 // TestZoneLoss is the promise of the whole system: the zone that holds the
 // Postgres primary loses power under load, and nobody notices but the pager.
