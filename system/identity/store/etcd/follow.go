@@ -65,7 +65,13 @@ func (r *Revocations) follow(ctx context.Context, client *clientv3.Client) error
 	if err != nil {
 		return err
 	}
+	// Watch waits until the member has taken it on, for ever at one that froze
+	// since it was read from.
+	begun := time.AfterFunc(silence, cancel)
 	updates := client.Watch(ctx, r.prefix, clientv3.WithPrefix(), clientv3.WithRev(at.revision+1), clientv3.WithFilterDelete())
+	if !begun.Stop() {
+		return errSilent
+	}
 	ask, prune := time.NewTicker(askEvery), time.NewTicker(pruneEvery)
 	defer ask.Stop()
 	defer prune.Stop()
