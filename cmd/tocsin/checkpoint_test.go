@@ -20,6 +20,7 @@ const placesPlan = `version: 1
 journeys:
   discovery: {interval: 1500ms}
   login: {off: true}
+  login-cached: {off: true}
   jwks: {off: true}
 quorum: {agree: 2, checkpoints: [a, b, c]}
 `
