@@ -48,15 +48,23 @@ func Ownf(reason verdict.Reason, err error, format string, values ...any) *Failu
 	return &Failure{Reason: reason, Detail: fmt.Sprintf(format, values...), Err: err}
 }
 
+// InTrouble reports whether an answer of this status says of the system alone
+// that it could not attend to the request, and nothing of the request: 5xx, 429
+// (RFC 6585 section 4), and 408, with which a server gives up waiting for a
+// request that may be repeated (RFC 9110 section 15.5.9).
+func InTrouble(status int) bool {
+	return status >= http.StatusInternalServerError || status == http.StatusTooManyRequests || status == http.StatusRequestTimeout
+}
+
 // Unexpected is the failure of an answer whose status is not what was wanted.
-// 429 and 5xx are honest answers of a system in trouble; any other is wrong.
+// That a system is in trouble is honest; any other such answer is wrong.
 func Unexpected(reply *Reply, detail string) *Failure {
 	text := fmt.Sprintf("%s answered %d %s", WithoutQuery(reply.URL), reply.Status, http.StatusText(reply.Status))
 	if detail != "" {
 		text += ": " + detail
 	}
 	failure := &Failure{Reason: verdict.Status, Detail: text}
-	if reply.Status == http.StatusTooManyRequests || reply.Status >= 500 {
+	if InTrouble(reply.Status) {
 		failure.Reason = verdict.Unavailable
 		if wait, err := time.ParseDuration(reply.Header.Get("Retry-After") + "s"); err == nil && wait > 0 {
 			failure.RetryAfter = wait

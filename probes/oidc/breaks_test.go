@@ -99,6 +99,7 @@ func transportBreaks() []breakage {
 		{name: "the token endpoint never answers", broken: faults{hang: "/token"}, arrange: hasty, step: "token", reason: verdict.Timeout},
 		{name: "the login page never comes", broken: faults{hang: "/ui/login"}, arrange: hasty, step: "login-form", reason: verdict.Timeout},
 		{name: "503 at authorize", broken: faults{path: "/authorize", status: 503}, step: "authorize", reason: verdict.Unavailable},
+		{name: "408 at authorize", broken: faults{path: "/authorize", status: 408}, step: "authorize", reason: verdict.Unavailable},
 		{name: "429 at the login page", broken: faults{path: "/ui/login", status: 429}, step: "login-form", reason: verdict.Unavailable},
 		{name: "500 at the token endpoint", broken: faults{path: "/token", status: 500}, step: "token", reason: verdict.Unavailable},
 		{name: "502 at userinfo", broken: faults{path: "/userinfo", status: 502}, step: "userinfo", reason: verdict.Unavailable},

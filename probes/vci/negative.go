@@ -123,7 +123,7 @@ func (s *session) try(ctx context.Context, one refusal) (failure *exchange.Failu
 // judge wants a refusal in the words of the standard. Whoever is in trouble
 // has refused nothing.
 func (c refusal) judge(reply *exchange.Reply) error {
-	if reply.Status == http.StatusTooManyRequests || reply.Status >= 500 {
+	if exchange.InTrouble(reply.Status) {
 		return exchange.Unexpected(reply, "asked for "+c.name)
 	}
 	if reply.Status < 400 {

@@ -108,6 +108,11 @@ function infrastructure(res) {
   if (res.status === 429) {
     return '429';
   }
+  if (res.status === 408) {
+    // The server gave up waiting for the request, which may be repeated
+    // (RFC 9110 section 15.5.9).
+    return 'timeout';
+  }
   if (res.status >= 500) {
     return '5xx';
   }

@@ -149,7 +149,7 @@ func reasonOf(code string, status int) verdict.Reason {
 	case "send_otp_failed", "otp_not_sent":
 		return verdict.CodeMissing
 	}
-	if status >= http.StatusInternalServerError || status == http.StatusTooManyRequests {
+	if exchange.InTrouble(status) {
 		return verdict.Unavailable
 	}
 	return verdict.ProtocolError
