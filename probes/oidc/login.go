@@ -58,21 +58,24 @@ func (c Config) logsIn() error {
 	return nil
 }
 
-// Enter makes a login from nothing: discovery, keys, and then LogIn.
+// Enter makes a login from nothing: discovery, and then LogIn.
 func (s *Session) Enter(ctx context.Context, request Request) error {
 	if err := s.Discover(ctx); err != nil {
-		return err
-	}
-	if err := s.Take(ctx, "jwks", s.readKeys); err != nil {
 		return err
 	}
 	return s.LogIn(ctx, request)
 }
 
 // LogIn makes the login of a person, from the authorization request to the
-// verified ID token, step by step. The provider must have been discovered.
+// verified ID token, step by step. The provider must have been discovered; its
+// keys are read first, since the one that signs must be among them by then.
 // What it leads to is in Tokens and Subject.
 func (s *Session) LogIn(ctx context.Context, request Request) error {
+	if s.keys.Keys == nil {
+		if err := s.Take(ctx, "jwks", s.readKeys); err != nil {
+			return err
+		}
+	}
 	if err := s.prepare(request); err != nil {
 		return err
 	}
