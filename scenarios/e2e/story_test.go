@@ -97,6 +97,16 @@ func TestDoctorFindsNothing(t *testing.T) {
 	}
 }
 
+// TestEveryProbePasses: every check that the lab's target file asks for.
+func TestEveryProbePasses(t *testing.T) {
+	shared.takeLab(t)
+	said := shared.run("tocsin", "probe", "run", "--all", "--count", "3")
+	if said.code != 0 {
+		t.Errorf("exits %d", said.code)
+	}
+	t.Logf("%s%s", said.stdout, said.stderr)
+}
+
 func TestAProbeTellsWhichStepFailedAndWhy(t *testing.T) {
 	shared.takeLab(t)
 	good := shared.run("tocsin", "probe", "run", "login", "--json")
@@ -194,7 +204,7 @@ func TestZoneLoss(t *testing.T) {
 func TestZoneLossAmongReturningPeople(t *testing.T) {
 	shared.takeLab(t)
 	zone := shared.primaryZone(t, "redis")
-	said := shared.run("tocsin", "scenario", "run", "zone-loss-returning", "--set", "zone="+zone, "--json")
+	said := shared.run("tocsin", "scenario", "run", "zone-loss-returning", "--set", "zone="+zone, "--set", rate, "--json")
 	got := object[verdict](t, said)
 	t.Logf("zone %s, %.0f s\n%s\n%s", zone, said.took.Seconds(), got.table(), got.Load)
 	if said.code != 0 || got.Verdict != "pass" {
