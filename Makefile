@@ -22,7 +22,7 @@ BUILD   := go build -buildvcs=false
 # goroutines; the rest are values and functions over them.
 RACE    := $(addsuffix /...,./chaos ./internal/journal ./probes/monitor ./probes/schedule ./scenarios/engine ./scenarios/ledger \
            ./system/hsm/client ./system/hsm/pkcs11pool ./system/identity/attempts ./system/identity/clients \
-           ./system/identity/keyset ./system/identity/store/hedge ./system/lab/fault ./visual/capture)
+           ./system/identity/keyset ./system/identity/store/hedge ./system/lab/fault ./visual/capture ./internal/browser)
 # Some of its checks wait half a minute for a code to grow old; they run in full
 # with the other interoperability tests.
 WAITING := ./system/interop/conformance

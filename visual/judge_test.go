@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"tocsin/internal/browser"
 	"tocsin/internal/verdict"
 	"tocsin/visual/baseline"
 	"tocsin/visual/capture"
@@ -129,7 +130,7 @@ func TestJudgement(t *testing.T) {
 		"a damaged baseline":  {plain, func(c *check, _ *capture.Shot) { c.approved.PNG, c.approved.SHA256 = []byte("x"), "" }, verdict.Unknown, "baseline cannot be read"},
 		"a change on another page with a lost stylesheet": {picture(200, 100, bar(0, image.Rect(0, 0, 9, 9))), func(c *check, s *capture.Shot) {
 			c.result.URL = "https://id.example/other"
-			s.Broken = []capture.Exchange{{URL: "https://id.example/a.css", Status: http.StatusNotFound}}
+			s.Broken = []browser.Exchange{{URL: "https://id.example/a.css", Status: http.StatusNotFound}}
 		}, verdict.Fail, "the page is at https://id.example/other, the baseline was at https://id.example/login; did not load: https://id.example/a.css: 404 Not Found"},
 	}
 	for name, c := range cases {
@@ -186,7 +187,7 @@ func TestApprovingExactlyWhatACheckSaw(t *testing.T) {
 
 func TestOnlyFindingsAboutTheTargetFail(t *testing.T) {
 	for want, err := range map[verdict.Verdict]error{
-		verdict.Fail:    errors.Join(&capture.UnreachableError{URL: "https://id.example", Err: errors.New("refused")}),
+		verdict.Fail:    errors.Join(&browser.UnreachableError{URL: "https://id.example", Err: errors.New("refused")}),
 		verdict.Unknown: capture.ErrUnsettled,
 	} {
 		if got := verdictOf(err); got != want {

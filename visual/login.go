@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"tocsin/internal/browser"
 	"tocsin/internal/target"
 	"tocsin/visual/capture"
 )
@@ -110,7 +111,7 @@ func unreachable(address string, err error) error {
 	if errors.As(err, &failed) {
 		err = failed.Err
 	}
-	return &capture.UnreachableError{URL: address, Err: err}
+	return &browser.UnreachableError{URL: address, Err: err}
 }
 
 // wrongPage says why a picture is not one of the login page, and nothing when
@@ -118,9 +119,9 @@ func unreachable(address string, err error) error {
 func wrongPage(shot *capture.Shot, redirectURI string) string {
 	landed, err := url.Parse(shot.URL)
 	if err != nil {
-		return fmt.Sprintf("login ended at %q, which is not a URL", capture.WithoutQuery(shot.URL))
+		return fmt.Sprintf("login ended at %q, which is not a URL", browser.WithoutQuery(shot.URL))
 	}
-	if capture.WithoutQuery(shot.URL) == capture.WithoutQuery(redirectURI) {
+	if browser.WithoutQuery(shot.URL) == browser.WithoutQuery(redirectURI) {
 		answer := landed.Query()
 		if code := answer.Get("error"); code != "" {
 			return strings.TrimSuffix(fmt.Sprintf("authorization request was answered with error %q, not with a login page: %s",
@@ -129,7 +130,7 @@ func wrongPage(shot *capture.Shot, redirectURI string) string {
 		return "authorization request led back to the client without showing a login page"
 	}
 	if shot.Status != http.StatusOK {
-		return fmt.Sprintf("%s answered %s instead of the login page", capture.WithoutQuery(shot.URL), statusLine(shot.Status))
+		return fmt.Sprintf("%s answered %s instead of the login page", browser.WithoutQuery(shot.URL), statusLine(shot.Status))
 	}
 	return ""
 }

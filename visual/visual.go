@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"tocsin/internal/browser"
 	"tocsin/internal/target"
 	"tocsin/internal/telemetry"
 	"tocsin/internal/verdict"
@@ -109,7 +110,7 @@ type Result struct {
 	Status int    `json:"status,omitempty"`
 	// Requests are the redirects that led to the page, and what of it did not
 	// load.
-	Requests []capture.Exchange `json:"requests,omitempty"`
+	Requests []browser.Exchange `json:"requests,omitempty"`
 	// Approvable tells that the picture is one of the page, not of an error.
 	Approvable   bool      `json:"approvable"`
 	ActualSHA256 string    `json:"actual_sha256,omitempty"`
@@ -194,13 +195,16 @@ func (c *check) take(ctx context.Context) (_ *capture.Shot, err error) {
 	if err != nil {
 		return nil, err
 	}
-	browser, err := capture.Start(ctx, capture.Options{Roots: roots, Mark: c.mark})
+	started, err := browser.Start(ctx, browser.Options{Language: capture.Locale})
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, browser.Close()) }()
-	c.result.Environment = environment(browser.Version(), fonts, c.config.Masks)
-	return browser.Capture(ctx, capture.Request{URL: address, Masks: c.config.Masks, Deadline: c.config.Deadline})
+	defer func() { err = errors.Join(err, started.Close()) }()
+	c.result.Environment = environment(started.Version(), fonts, c.config.Masks)
+	return capture.Take(ctx, started, capture.Request{
+		URL: address, Masks: c.config.Masks, Deadline: c.config.Deadline,
+		Network: browser.TabOptions{Roots: roots, ConnectTo: c.config.Target.ConnectTo, Mark: c.mark},
+	})
 }
 
 // mark marks a request as synthetic and leaves Chromium its own User-Agent, to
@@ -218,7 +222,7 @@ func (c *check) picture(shot *capture.Shot) {
 	if c.actual = shot.PNG; c.actual != nil {
 		c.result.ActualSHA256 = baseline.Hash(shot.PNG)
 	}
-	c.result.URL, c.result.Status = capture.WithoutQuery(shot.URL), shot.Status
+	c.result.URL, c.result.Status = browser.WithoutQuery(shot.URL), shot.Status
 	c.result.Requests = append(shot.Documents, shot.Broken...)
 }
 
@@ -231,7 +235,7 @@ func environment(chromium, fonts string, masks []string) baseline.Environment {
 
 // verdictOf separates what the target did from what we could not do.
 func verdictOf(err error) verdict.Verdict {
-	var unreachable *capture.UnreachableError
+	var unreachable *browser.UnreachableError
 	var discovery *discoveryError
 	if errors.As(err, &unreachable) || errors.As(err, &discovery) {
 		return verdict.Fail

@@ -4,14 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"time"
 
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
-	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
+
+	"tocsin/internal/browser"
 )
 
 // What is the same for every picture, because it would change the pixels. The
@@ -32,6 +32,8 @@ const DefaultDeadline = 30 * time.Second
 type Request struct {
 	// URL to open; redirects are followed.
 	URL string
+	// Network is how the page reaches its target.
+	Network browser.TabOptions
 	// Masks are CSS selectors of what may differ, like a clock. It is covered.
 	Masks []string
 	// Deadline bounds the capture; 0 stands for DefaultDeadline.
@@ -46,91 +48,55 @@ type Shot struct {
 	URL    string
 	Status int
 	// Documents are the redirects and the page, in order.
-	Documents []Exchange
+	Documents []browser.Exchange
 	// Broken are parts of the page, like a stylesheet, that did not load.
-	Broken []Exchange
+	Broken []browser.Exchange
 	// Rounds is how often the page was looked at until it stood still.
 	Rounds int
 }
 
-// Capture opens a page in a fresh context, without cookies or cache, waits
-// until it has settled and takes its picture. A page with any HTTP status is
-// pictured: what it means is for the caller to say. The error is an
-// *UnreachableError, wraps ErrUnsettled, or is a fault of our own.
-func (b *Browser) Capture(ctx context.Context, request Request) (*Shot, error) {
-	b.taking.Lock()
-	defer b.taking.Unlock()
+// Take opens a page in a fresh tab, without cookies or cache, waits until it has
+// settled and takes its picture. A page with any HTTP status is pictured: what
+// it means is for the caller to say. The error is a *browser.UnreachableError,
+// wraps ErrUnsettled, or is a fault of our own.
+func Take(ctx context.Context, in *browser.Browser, request Request) (_ *Shot, err error) {
 	if request.Deadline == 0 {
 		request.Deadline = DefaultDeadline
 	}
-	tab, closeTab := chromedp.NewContext(b.ctx, chromedp.WithNewBrowserContext())
-	defer closeTab()
-	if err := chromedp.Do(tab); err != nil {
-		return nil, fmt.Errorf("open tab: %w", err)
-	}
-	// The tab belongs to the browser's context; the caller's must end it, too.
-	bounded, cancel := context.WithTimeout(tab, request.Deadline)
+	bounded, cancel := context.WithTimeout(ctx, request.Deadline)
 	defer cancel()
-	defer context.AfterFunc(ctx, cancel)()
-	b.relay.traffic.reset()
-	shot, err := b.take(bounded, request)
+	tab, err := in.Open(bounded, request.Network)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, tab.Close()) }()
+	shot, err := take(bounded, tab, request)
 	if ctx.Err() != nil {
 		return nil, fmt.Errorf("capture page: %w", context.Cause(ctx))
 	}
-	return shot, err
+	return shot, tab.Explain(err)
 }
 
-func (b *Browser) take(ctx context.Context, request Request) (*Shot, error) {
+func take(ctx context.Context, tab *browser.Tab, request Request) (*Shot, error) {
+	ctx, done := tab.Within(ctx)
+	defer done()
 	if err := chromedp.Do(ctx, emulate(Height)); err != nil {
 		return nil, fmt.Errorf("prepare tab: %w", err)
 	}
-	response, err := chromedp.Run(ctx, chromedp.NavigateResponse(request.URL))
-	shot, err := b.navigated(ctx, request.URL, response, err)
-	if err != nil || shot.Status >= http.StatusBadRequest && response == nil {
-		return shot, err
-	}
-	settler := settler{traffic: &b.relay.traffic, masks: request.Masks}
-	if shot.PNG, err = settler.settle(ctx); err != nil {
+	landed, err := tab.Navigate(ctx, request.URL)
+	if err != nil {
 		return nil, err
 	}
-	shot.Rounds = settler.rounds
-	shot.Documents, shot.Broken = b.relay.traffic.summary()
-	return shot, nil
-}
-
-// navigated says where a navigation ended. An error status without a body is
-// a load error to Chromium, and a page without content to us.
-func (b *Browser) navigated(ctx context.Context, asked string, response *network.Response, err error) (*Shot, error) {
-	address := asked
-	if response != nil {
-		address = response.URL
-	}
-	if exchange, ok := b.relay.traffic.failure(address); ok {
-		return nil, &UnreachableError{URL: exchange.URL, Err: exchange.err}
-	}
-	if err == nil && response != nil {
-		return &Shot{URL: response.URL, Status: int(response.Status)}, nil
-	}
-	documents, broken := b.relay.traffic.summary()
-	page := WithoutQuery(asked)
-	if len(documents) > 0 {
-		last := documents[len(documents)-1]
-		page = last.URL
-		if last.Status >= http.StatusBadRequest {
-			return &Shot{URL: last.URL, Status: last.Status, Documents: documents, Broken: broken}, nil
+	shot := &Shot{URL: landed.URL, Status: landed.Status}
+	if !landed.Empty {
+		settler := settler{traffic: tab.Traffic(), masks: request.Masks}
+		if shot.PNG, err = settler.settle(ctx); err != nil {
+			return nil, err
 		}
+		shot.Rounds = settler.rounds
 	}
-	var load *chromedp.LoadError
-	switch {
-	case err == nil:
-		return nil, &UnreachableError{URL: page, Err: errors.New("no document was received")}
-	case errors.As(err, &load):
-		return nil, &UnreachableError{URL: page, Err: err}
-	case errors.Is(ctx.Err(), context.DeadlineExceeded):
-		return nil, &UnreachableError{URL: page, Err: errors.New("page was not loaded within the deadline")}
-	default:
-		return nil, fmt.Errorf("open page: %w", err)
-	}
+	shot.Documents, shot.Broken = tab.Traffic().Summary()
+	return shot, nil
 }
 
 // emulate sets what a page can see of the machine.

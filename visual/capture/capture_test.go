@@ -3,6 +3,7 @@ package capture
 import (
 	"bytes"
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"image"
@@ -14,8 +15,7 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
+	"tocsin/internal/browser"
 	"tocsin/visual/compare"
 )
 
@@ -87,10 +87,10 @@ func pages(s *seen, font []byte) http.Handler {
 
 // bench is one browser and one server for all tests of a function.
 type bench struct {
-	browser   *Browser
-	server    *httptest.Server
-	authority *authority
-	seen      *seen
+	browser *browser.Browser
+	server  *httptest.Server
+	network browser.TabOptions
+	seen    *seen
 }
 
 // aFont returns any TrueType font of this machine that is not the monospace.
@@ -105,26 +105,33 @@ func aFont(t *testing.T) []byte {
 
 func newBench(t *testing.T) *bench {
 	t.Helper()
-	b := &bench{authority: newAuthority(t), seen: &seen{headers: map[string]http.Header{}}}
-	b.server = b.authority.serve(t, pages(b.seen, aFont(t)), time.Now().Add(time.Hour))
-	browser, err := Start(t.Context(), Options{Roots: b.authority.pool(), Mark: func(header http.Header) {
-		header.Set("X-Synthetic-Run", "run-1")
-	}})
+	b := &bench{seen: &seen{headers: map[string]http.Header{}}}
+	b.server = httptest.NewTLSServer(pages(b.seen, aFont(t)))
+	t.Cleanup(b.server.Close)
+	b.network = browser.TabOptions{Roots: x509.NewCertPool(), Mark: func(header http.Header) { header.Set("X-Synthetic-Run", "run-1") }}
+	b.network.Roots.AddCert(b.server.Certificate())
+	started, err := browser.Start(t.Context(), browser.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.browser = browser
+	b.browser = started
 	t.Cleanup(func() {
-		if err := browser.Close(); err != nil {
+		if err := started.Close(); err != nil {
 			t.Error(err)
 		}
 	})
 	return b
 }
 
+// ask takes the picture of a page in a way of its own.
+func (b *bench) ask(ctx context.Context, path string, request Request) (*Shot, error) {
+	request.URL, request.Network = b.server.URL+path, b.network
+	return Take(ctx, b.browser, request)
+}
+
 func (b *bench) take(t *testing.T, path string, masks ...string) *Shot {
 	t.Helper()
-	shot, err := b.browser.Capture(t.Context(), Request{URL: b.server.URL + path, Masks: masks})
+	shot, err := b.ask(t.Context(), path, Request{Masks: masks})
 	if err != nil {
 		t.Fatalf("%s: %v", path, err)
 	}
@@ -225,41 +232,14 @@ func TestPictureOfASettledPage(t *testing.T) {
 
 func TestPageThatCannotBePictured(t *testing.T) {
 	b := newBench(t)
-	page := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "should not be seen") })
-	foreign, soon := newAuthority(t), time.Now().Add(time.Hour)
-
-	refused := b.authority.serve(t, page, soon)
-	refused.Close()
-	unreachable := map[string]struct {
-		url         string
-		certificate bool
-		says        string
-	}{
-		"a server that refuses":                        {refused.URL, false, "refused"},
-		"a foreign certificate":                        {foreign.serve(t, page, soon).URL, true, "unknown authority"},
-		"a foreign one with the right authority added": {foreign.serve(t, page, soon, b.authority.certificate).URL, true, "unknown authority"},
-		"an expired certificate":                       {b.authority.serve(t, page, time.Now().Add(-time.Hour)).URL, true, "expired"},
-	}
-	for name, c := range unreachable {
-		t.Run(name, func(t *testing.T) {
-			_, err := b.browser.Capture(t.Context(), Request{URL: c.url + "/?code=secret"})
-			var failed *UnreachableError
-			if !errors.As(err, &failed) || failed.Certificate() != c.certificate || !strings.Contains(err.Error(), c.says) {
-				t.Errorf("got %v", err)
-			}
-			if err != nil && strings.Contains(err.Error(), "secret") {
-				t.Errorf("the query is in the error: %v", err)
-			}
-		})
-	}
 	t.Run("a page that never stands still", func(t *testing.T) {
-		_, err := b.browser.Capture(t.Context(), Request{URL: b.server.URL + "/restless", Deadline: 6 * time.Second})
+		_, err := b.ask(t.Context(), "/restless", Request{Deadline: 6 * time.Second})
 		if !errors.Is(err, ErrUnsettled) || !strings.Contains(err.Error(), "two pictures in a row differ") {
 			t.Errorf("got %v", err)
 		}
 	})
 	t.Run("a mask that matches nothing", func(t *testing.T) {
-		_, err := b.browser.Capture(t.Context(), Request{URL: b.server.URL + "/plain", Masks: []string{"#gone"}})
+		_, err := b.ask(t.Context(), "/plain", Request{Masks: []string{"#gone"}})
 		if err == nil || !strings.Contains(err.Error(), "#gone") {
 			t.Errorf("got %v", err)
 		}
@@ -267,45 +247,14 @@ func TestPageThatCannotBePictured(t *testing.T) {
 	t.Run("a caller that gives up", func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		if _, err := b.browser.Capture(ctx, Request{URL: b.server.URL + "/plain"}); !errors.Is(err, context.Canceled) {
+		if _, err := b.ask(ctx, "/plain", Request{}); !errors.Is(err, context.Canceled) {
 			t.Errorf("got %v", err)
 		}
 	})
 }
 
-func TestBrowserLeavesNothingBehind(t *testing.T) {
-	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
-	folder, err := os.MkdirTemp("/tmp", "left-") //nolint:usetesting // the name of a test makes its folder too long for a socket
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer os.RemoveAll(folder)
-	t.Setenv("TMPDIR", folder)
-	browser, err := Start(t.Context(), Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !strings.HasPrefix(browser.Version(), "Chrom") {
-		t.Errorf("version %q", browser.Version())
-	}
-	if err := browser.Close(); err != nil {
-		t.Error(err)
-	}
-	left, err := os.ReadDir(folder)
-	if err != nil || len(left) > 0 {
-		t.Errorf("left behind: %v %v", left, err)
-	}
-}
-
-func TestMachineWithoutBrowserIsToldHowToInstallOne(t *testing.T) {
+func TestMachineWithoutFontListIsToldHowToInstallIt(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
-	if _, err := Start(t.Context(), Options{}); !errors.Is(err, ErrNoBrowser) || !strings.Contains(err.Error(), "apt-get install chromium") {
-		t.Errorf("got %v", err)
-	}
-	t.Setenv(EnvBrowser, "/nowhere/chromium")
-	if _, err := Find(); !errors.Is(err, ErrNoBrowser) || !strings.Contains(err.Error(), "/nowhere/chromium") {
-		t.Errorf("got %v", err)
-	}
 	if _, err := FontsHash(t.Context()); err == nil || !strings.Contains(err.Error(), "apt-get install fontconfig") {
 		t.Errorf("fonts without fc-list: %v", err)
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 
+	"tocsin/internal/browser"
 	"tocsin/visual/compare"
 )
 
@@ -39,9 +40,12 @@ const (
 	loadingLimit = 8 * time.Second
 )
 
+// ErrUnsettled is wrapped by errors about a page that did not stand still.
+var ErrUnsettled = errors.New("page did not settle")
+
 // settler waits for one page to stand still.
 type settler struct {
-	traffic *traffic
+	traffic *browser.Traffic
 	masks   []string
 
 	rounds  int
@@ -105,7 +109,7 @@ func (s *settler) ready(seen look, waited time.Duration) bool {
 		s.moving = strings.Join(seen.Waiting, " and ") + " do not finish loading"
 	case s.equal < equalHeights:
 		s.moving = fmt.Sprintf("its height changes, last to %d pixels", s.height)
-	case waited < loadingLimit && !s.traffic.quiet(quietFor):
+	case waited < loadingLimit && !s.traffic.Quiet(quietFor):
 		s.moving = "it keeps loading"
 	default:
 		return true

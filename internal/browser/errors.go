@@ -1,4 +1,4 @@
-package capture
+package browser
 
 import (
 	"crypto/tls"
@@ -9,15 +9,24 @@ import (
 	"strings"
 )
 
-// ErrNoBrowser is wrapped by errors about a machine without Chromium.
-var ErrNoBrowser = errors.New("no Chromium on this machine")
-
-// ErrUnsettled is wrapped by errors about a page that did not stand still.
-var ErrUnsettled = errors.New("page did not settle")
+var (
+	// ErrMissing is wrapped by errors about a machine without Chromium.
+	ErrMissing = errors.New("no Chromium on this machine")
+	// ErrCrashed is wrapped by errors about a Chromium, or the part of it that
+	// renders a page, that ended by itself.
+	ErrCrashed = errors.New("the browser crashed")
+	// ErrMemory is wrapped by errors about a Chromium that was ended because
+	// its pages used too much memory.
+	ErrMemory = errors.New("the browser used too much memory")
+	// ErrTooMuch is wrapped by errors about a page that never stops fetching.
+	ErrTooMuch = errors.New("the page fetches too much")
+	// ErrCircles is wrapped by errors about redirects that do not end.
+	ErrCircles = errors.New("redirects lead in circles")
+)
 
 // UnreachableError means that the page itself could not be fetched: its server
 // refused, did not answer, or showed a certificate that is not trusted. It is a
-// finding about the target; other errors of Capture are not.
+// finding about the target.
 type UnreachableError struct {
 	URL string // without its query
 	Err error

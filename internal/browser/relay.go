@@ -1,9 +1,8 @@
-package capture
+package browser
 
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"log"
@@ -15,8 +14,8 @@ import (
 	"time"
 )
 
-// relay is the only way from Chromium to the network. It ends Chromium's TLS
-// with its own identity, the one key that this Chromium trusts beyond its
+// relay is the only way from a tab to the network. It ends Chromium's TLS with
+// the identity of the browser, the one key that this Chromium trusts beyond its
 // roots, and verifies each server in Go against the roots of the target.
 //
 // The obvious alternative, to hand the target's certificates to Chromium's
@@ -32,17 +31,14 @@ type relay struct {
 	outer     *http.Server
 	inner     *http.Server
 	transport *http.Transport
-	traffic   traffic
+	traffic   Traffic
+	limit     int64 // of bytes that the tab may fetch
 	log       *slog.Logger
 	served    chan error
 }
 
 // startRelay listens on a loopback port.
-func startRelay(ctx context.Context, options Options) (*relay, error) {
-	identity, err := newIdentity(time.Now())
-	if err != nil {
-		return nil, err
-	}
+func startRelay(ctx context.Context, identity identity, log *slog.Logger, options TabOptions) (*relay, error) {
 	var listening net.ListenConfig
 	listener, err := listening.Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
@@ -52,11 +48,17 @@ func startRelay(ctx context.Context, options Options) (*relay, error) {
 		identity:  identity,
 		listener:  listener,
 		tunnels:   tunnelListener{accepted: make(chan net.Conn), closed: make(chan struct{}), addr: listener.Addr()},
-		transport: transport(options.Roots),
-		log:       options.Log,
+		transport: transport(options),
+		traffic:   newTraffic(options.MaxBytes),
+		limit:     options.MaxBytes,
+		log:       log,
 		served:    make(chan error, 2),
 	}
-	forward := r.forward(options.Mark)
+	through := http.RoundTripper(r.transport)
+	if options.Wrap != nil {
+		through = options.Wrap(through)
+	}
+	forward := r.forward(options.Mark, through)
 	r.outer = r.server(http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
 		if request.Method == http.MethodConnect {
 			r.tunnel(w, request)
@@ -85,11 +87,17 @@ func (r *relay) server(handler http.Handler) *http.Server {
 func (r *relay) quietLog() *log.Logger { return slog.NewLogLogger(r.log.Handler(), slog.LevelDebug) }
 
 // transport is the side of the relay to the servers, which verifies them.
-func transport(roots *x509.CertPool) *http.Transport {
+func transport(options TabOptions) *http.Transport {
+	dialer := &net.Dialer{Timeout: 10 * time.Second}
 	return &http.Transport{
-		Proxy:                 http.ProxyFromEnvironment,
-		TLSClientConfig:       &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
-		DialContext:           (&net.Dialer{Timeout: 10 * time.Second}).DialContext,
+		Proxy:           http.ProxyFromEnvironment,
+		TLSClientConfig: &tls.Config{RootCAs: options.Roots, MinVersion: tls.VersionTLS12},
+		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+			if to, ok := options.ConnectTo[address]; ok {
+				address = to
+			}
+			return dialer.DialContext(ctx, network, address)
+		},
 		TLSHandshakeTimeout:   10 * time.Second,
 		ResponseHeaderTimeout: 30 * time.Second,
 		IdleConnTimeout:       time.Minute,
@@ -116,17 +124,20 @@ func (r *relay) close() error {
 }
 
 // forward passes a request on to the server that Chromium meant.
-func (r *relay) forward(mark func(http.Header)) http.Handler {
+func (r *relay) forward(mark func(http.Header), through http.RoundTripper) http.Handler {
 	proxy := &httputil.ReverseProxy{
-		Transport:     r.transport,
+		Transport:     through,
 		FlushInterval: -1,
 		ErrorLog:      r.quietLog(),
 		Rewrite: func(request *httputil.ProxyRequest) {
 			request.Out.URL = destination(request.In)
 			request.Out.Host = request.In.Host
-			mark(request.Out.Header)
+			if mark != nil {
+				mark(request.Out.Header)
+			}
 		},
 		ModifyResponse: func(response *http.Response) error {
+			response.Body = r.traffic.metered(response.Body)
 			r.traffic.answered(exchangeOf(response.Request), response.StatusCode)
 			return nil
 		},

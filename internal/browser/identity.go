@@ -1,4 +1,4 @@
-package capture
+package browser
 
 import (
 	"crypto/ecdsa"
@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// identity is the certificate that the relay shows to its own Chromium, made
+// identity is the certificate that the relays show to their own Chromium, made
 // anew for each browser. Its key never leaves this process.
 type identity struct {
 	certificate tls.Certificate

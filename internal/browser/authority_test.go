@@ -1,4 +1,4 @@
-package capture
+package browser
 
 import (
 	"crypto/ecdsa"

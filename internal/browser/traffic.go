@@ -1,8 +1,9 @@
-package capture
+package browser
 
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"net/url"
 	"slices"
@@ -11,7 +12,11 @@ import (
 	"time"
 )
 
-// Exchange is one request of the page and what became of it.
+// maxExchanges bounds what is remembered of one tab; what comes later is
+// counted, and still forwarded.
+const maxExchanges = 2000
+
+// Exchange is one request of a page and what became of it.
 type Exchange struct {
 	Method string `json:"method"`
 	URL    string `json:"url"` // without its query
@@ -22,6 +27,9 @@ type Exchange struct {
 	full     url.URL
 	err      error
 }
+
+// Err is why the server could not be reached; nil when it was.
+func (e Exchange) Err() error { return e.err }
 
 type exchangeKey struct{}
 
@@ -34,23 +42,20 @@ func exchangeOf(request *http.Request) *Exchange {
 	return exchange
 }
 
-// traffic is what passes the relay, for one capture at a time.
-type traffic struct {
+// Traffic is what passes between a tab and its target.
+type Traffic struct {
 	mu        sync.Mutex
 	exchanges []*Exchange
+	documents int
 	open      int
 	changed   time.Time
+	left      int64 // bytes that may still come
 }
 
-// reset forgets all that was before a capture.
-func (t *traffic) reset() {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.exchanges, t.changed = nil, time.Now()
-}
+func newTraffic(maxBytes int64) Traffic { return Traffic{changed: time.Now(), left: maxBytes} }
 
 // begin notes that a request is under way until done is called.
-func (t *traffic) begin(request *http.Request) (exchange *Exchange, done func()) {
+func (t *Traffic) begin(request *http.Request) (exchange *Exchange, done func()) {
 	address := destination(request)
 	exchange = &Exchange{
 		Method:   request.Method,
@@ -60,7 +65,12 @@ func (t *traffic) begin(request *http.Request) (exchange *Exchange, done func())
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.exchanges = append(t.exchanges, exchange)
+	if len(t.exchanges) < maxExchanges {
+		t.exchanges = append(t.exchanges, exchange)
+	}
+	if exchange.document {
+		t.documents++
+	}
 	t.open++
 	t.changed = time.Now()
 	return exchange, func() {
@@ -71,7 +81,7 @@ func (t *traffic) begin(request *http.Request) (exchange *Exchange, done func())
 	}
 }
 
-func (t *traffic) answered(exchange *Exchange, status int) {
+func (t *Traffic) answered(exchange *Exchange, status int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	exchange.Status = status
@@ -79,21 +89,61 @@ func (t *traffic) answered(exchange *Exchange, status int) {
 
 // failed notes why a server could not be reached. A request that Chromium
 // itself gave up says nothing about the server.
-func (t *traffic) failed(exchange *Exchange, err error) {
+func (t *Traffic) failed(exchange *Exchange, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	exchange.err, exchange.Error = err, err.Error()
 }
 
-// quiet reports whether nothing was under way for at least a time.
-func (t *traffic) quiet(atLeast time.Duration) bool {
+// metered is a body that ends with an error when the tab has had too much.
+func (t *Traffic) metered(body io.ReadCloser) io.ReadCloser {
+	// A protocol that was switched to needs its writer, too.
+	if _, ok := body.(io.Writer); ok {
+		return body
+	}
+	return &meter{ReadCloser: body, traffic: t}
+}
+
+type meter struct {
+	io.ReadCloser
+	traffic *Traffic
+}
+
+func (m *meter) Read(into []byte) (int, error) {
+	count, err := m.ReadCloser.Read(into)
+	m.traffic.mu.Lock()
+	defer m.traffic.mu.Unlock()
+	m.traffic.left -= int64(count)
+	if m.traffic.left < 0 {
+		return 0, ErrTooMuch
+	}
+	return count, err
+}
+
+// Quiet reports whether nothing was under way for at least a time.
+func (t *Traffic) Quiet(atLeast time.Duration) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.open == 0 && time.Since(t.changed) >= atLeast
 }
 
-// failure returns the exchange of a page at address that could not be reached.
-func (t *traffic) failure(address string) (Exchange, bool) {
+// TooMuch reports whether the tab was cut off because it fetched too much.
+func (t *Traffic) TooMuch() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.left < 0
+}
+
+// Documents is how many pages were asked for, with redirects and without the
+// pages of frames.
+func (t *Traffic) Documents() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.documents
+}
+
+// Failure returns the exchange of a page at address that could not be reached.
+func (t *Traffic) Failure(address string) (Exchange, bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, exchange := range slices.Backward(t.exchanges) {
@@ -133,9 +183,9 @@ func port(address *url.URL) string {
 	}
 }
 
-// summary returns the exchanges of documents in their order, and the parts of
+// Summary returns the exchanges of documents in their order, and the parts of
 // the page that did not load.
-func (t *traffic) summary() (documents, broken []Exchange) {
+func (t *Traffic) Summary() (documents, broken []Exchange) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, exchange := range t.exchanges {
