@@ -7,6 +7,7 @@ import (
 )
 
 // Exchange is one HTTP exchange of a run in full, with everything secret in it.
+// An exchange of another protocol has no Method, and nothing beside its TLS.
 // It stays in memory; what is kept of it is decided, and made harmless, by
 // probes/evidence.
 type Exchange struct {

@@ -21,6 +21,9 @@ type Config struct {
 	ServerName string
 	// Protocols to offer (ALPN), best first.
 	Protocols []string
+	// Certificate is asked for ours when the server wants one; nil where there is
+	// none.
+	Certificate func(*tls.CertificateRequestInfo) (*tls.Certificate, error)
 	// Now is the clock that certificates are judged by. Default time.Now.
 	Now func() time.Time
 }
@@ -51,6 +54,7 @@ func New(cfg Config) (*Dialer, error) {
 		dialer: net.Dialer{KeepAlive: -1},
 		tls: &tls.Config{
 			ServerName: name, RootCAs: cfg.Roots, NextProtos: cfg.Protocols, MinVersion: tls.VersionTLS12, Time: cfg.Now,
+			GetClientCertificate: cfg.Certificate,
 		},
 	}, nil
 }

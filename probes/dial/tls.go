@@ -1,22 +1,35 @@
 package dial
 
 import (
+	"crypto/tls"
 	"crypto/x509"
 	"fmt"
 	"os"
 	"path/filepath"
+
+	"tocsin/internal/verdict"
+	"tocsin/probes/exchange"
 )
 
-// TLS is how a check of the plan file trusts the other side.
+// TLS is how a check of the plan file trusts the other side, and how it is known
+// to it.
 type TLS struct {
 	// CAFile replaces the authorities of the target file.
 	CAFile string `yaml:"ca_file"`
 	// ServerName is verified instead of the host of the address.
 	ServerName string `yaml:"server_name"`
+	// CertFile and KeyFile are our certificate with its chain and its key, both
+	// in PEM, for a server that asks for one.
+	CertFile string `yaml:"cert_file"`
+	KeyFile  string `yaml:"key_file"`
 }
 
 // Resolve makes paths absolute.
-func (t *TLS) Resolve(folder string) { t.CAFile = Absolute(folder, t.CAFile) }
+func (t *TLS) Resolve(folder string) {
+	for _, path := range []*string{&t.CAFile, &t.CertFile, &t.KeyFile} {
+		*path = Absolute(folder, *path)
+	}
+}
 
 // Absolute is path as seen from folder.
 func Absolute(folder, path string) string {
@@ -30,6 +43,34 @@ func Absolute(folder, path string) string {
 func (t *TLS) Check(report func(key, problem, hint string)) {
 	if _, err := t.Roots(nil); err != nil {
 		report("ca_file", err.Error(), "")
+	}
+	switch {
+	case t.CertFile == "" && t.KeyFile == "":
+		return
+	case t.CertFile == "":
+		report("key_file", "stands without cert_file", "name the file of the certificate too")
+		return
+	case t.KeyFile == "":
+		report("cert_file", "stands without key_file", "name the file of its key too")
+		return
+	}
+	if _, err := tls.LoadX509KeyPair(t.CertFile, t.KeyFile); err != nil {
+		report("cert_file", "cannot be used: "+err.Error(), "")
+	}
+}
+
+// Certificate reads ours anew for each handshake that asks for it, so that it
+// can be replaced; nil where there is none.
+func (t *TLS) Certificate() func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+	if t.CertFile == "" {
+		return nil
+	}
+	return func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+		pair, err := tls.LoadX509KeyPair(t.CertFile, t.KeyFile)
+		if err != nil {
+			return nil, exchange.Ownf(verdict.OwnConfig, err, "the client certificate cannot be used: %v", err)
+		}
+		return &pair, nil
 	}
 }
 

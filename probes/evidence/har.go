@@ -89,7 +89,13 @@ func archive(r *Redactor, exchanges []probes.Exchange) ([]byte, error) {
 		Comment: "Secrets are redacted: cookies, tokens, codes, and every parameter whose name does not say what is asked for.",
 	}
 	for _, exchange := range exchanges {
+		if !isHTTP(exchange) {
+			continue
+		}
 		log.Entries = append(log.Entries, entry(r, exchange))
+	}
+	if len(log.Entries) == 0 {
+		return nil, nil
 	}
 	data, err := json.MarshalIndent(harFile{log}, "", " ")
 	if err != nil {
@@ -97,6 +103,10 @@ func archive(r *Redactor, exchanges []probes.Exchange) ([]byte, error) {
 	}
 	return append(data, '\n'), nil
 }
+
+// isHTTP tells exchanges of HTTP from others, which have no method; of these
+// only the certificates are evidence.
+func isHTTP(x probes.Exchange) bool { return x.Method != "" }
 
 func entry(r *Redactor, x probes.Exchange) harEntry {
 	made := harEntry{

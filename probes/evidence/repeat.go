@@ -21,8 +21,8 @@ func repeat(r *Redactor, result probes.Result, targetFile, caFile string) Repeat
 	if targetFile != "" {
 		lines.Tocsin = "tocsin --target " + quote(targetFile) + " probe run " + result.Probe
 	}
-	if len(result.Exchanges) > 0 {
-		lines.Curl = curl(r, result.Exchanges[len(result.Exchanges)-1], caFile)
+	if count := len(result.Exchanges); count > 0 && isHTTP(result.Exchanges[count-1]) {
+		lines.Curl = curl(r, result.Exchanges[count-1], caFile)
 	}
 	return lines
 }

@@ -44,9 +44,15 @@ func (c *check) locate(address *url.URL) (place, error) {
 	if known {
 		return place{address, dialer}, nil
 	}
-	dialer, err = dial.New(dial.Config{
-		Address: c.dialled(key), Roots: c.roots, ServerName: c.serverName(address, host), Protocols: []string{protocolTwo, "http/1.1"}, Now: c.now,
-	})
+	cfg := dial.Config{Address: c.dialled(key), Roots: c.roots, ServerName: host, Protocols: []string{protocolTwo, "http/1.1"}, Now: c.now}
+	if c.target.url == nil || sameOrigin(c.target.url, address) {
+		// Both are for the address of the probe, and for no other.
+		cfg.Certificate = c.cfg.TLS.Certificate()
+		if name := c.cfg.TLS.ServerName; name != "" {
+			cfg.ServerName = name
+		}
+	}
+	dialer, err = dial.New(cfg)
 	if err != nil {
 		return place{}, err
 	}
@@ -62,14 +68,6 @@ func (c *check) dialled(key string) string {
 		return other
 	}
 	return key
-}
-
-// serverName is configured for the address of the probe, and for no other.
-func (c *check) serverName(address *url.URL, host string) string {
-	if c.cfg.TLS.ServerName != "" && (c.target.url == nil || sameOrigin(c.target.url, address)) {
-		return c.cfg.TLS.ServerName
-	}
-	return host
 }
 
 func isRedirect(got answer) bool {

@@ -2,8 +2,10 @@ package plan
 
 import (
 	"tocsin/probes"
+	grpccheck "tocsin/probes/grpc"
 	httpcheck "tocsin/probes/http"
 	"tocsin/probes/journey"
+	tcpcheck "tocsin/probes/tcp"
 	"tocsin/probes/wire/dnscheck"
 	"tocsin/probes/wire/headers"
 	"tocsin/probes/wire/ports"
@@ -16,9 +18,11 @@ type Check struct {
 	Timing `yaml:",inline"`
 
 	DNS     *dnscheck.Config  `yaml:"dns"`
+	GRPC    *grpccheck.Config `yaml:"grpc"`
 	Headers *headers.Config   `yaml:"headers"`
 	Ports   *ports.Config     `yaml:"ports"`
 	HTTP    *httpcheck.Config `yaml:"http"`
+	TCP     *tcpcheck.Config  `yaml:"tcp"`
 	TLS     *tlscheck.Config  `yaml:"tls"`
 }
 
@@ -26,11 +30,13 @@ type Check struct {
 // documentation.
 func (c *Check) kinds() []kind {
 	return []kind{
-		kindOf("dns", c.DNS, dnscheck.New),
 		kindOf("http", c.HTTP, httpcheck.New),
+		kindOf("tcp", c.TCP, tcpcheck.New),
+		kindOf("grpc", c.GRPC, grpccheck.New),
+		kindOf("tls", c.TLS, tlscheck.New),
+		kindOf("dns", c.DNS, dnscheck.New),
 		kindOf("headers", c.Headers, headers.New),
 		kindOf("ports", c.Ports, ports.New),
-		kindOf("tls", c.TLS, tlscheck.New),
 	}
 }
 

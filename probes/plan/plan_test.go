@@ -183,3 +183,26 @@ func TestChecksOfTheWireKeepTheirOwnPace(t *testing.T) {
 		t.Errorf("sweeps every %s", all["sweep"].Interval)
 	}
 }
+
+// What is wrong inside a kind is named by its whole key.
+func TestEachKindChecksItself(t *testing.T) {
+	for name, tc := range map[string]struct{ check, key string }{
+		"http":    {"{url: ftp://a}", "url"},
+		"tcp":     {"{address: a}", "address"},
+		"grpc":    {"{address: a}", "address"},
+		"tls":     {"{policy: weak}", "policy"},
+		"dns":     {"{records: [{name: a., type: FOO}]}", "records[0].type"},
+		"headers": {"{url: https://a.example, policy: lax}", "policy"},
+		"ports":   {"{hosts: [a], range: none}", "range"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, _, _, err := load(t, "version: 1\nchecks:\n- name: one\n  "+name+": "+tc.check+"\n")
+			for _, found := range all(err) {
+				if found.Line == 4 && found.Key == "checks[0]."+name+"."+tc.key {
+					return
+				}
+			}
+			t.Errorf("got %v, want the key checks[0].%s.%s", err, name, tc.key)
+		})
+	}
+}

@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"tocsin/probes/dial"
 )
 
 // Config of a TLS check, as it stands in a plan file.
@@ -20,8 +22,8 @@ type Config struct {
 	ServerName string `yaml:"server_name"`
 	// Policy is Mozilla's intermediate (the default) or modern.
 	Policy string `yaml:"policy"`
-	// StartTLS is the protocol that changes to TLS when asked: smtp, imap or
-	// postgres. By default TLS begins at once.
+	// StartTLS is the protocol that changes to TLS when asked: smtp, imap,
+	// ldap or postgres. By default TLS begins at once.
 	StartTLS string `yaml:"starttls"`
 	// CAFile replaces the authorities of the target file, and System trusts
 	// those of this machine instead.
@@ -63,8 +65,8 @@ func (c *Config) Check(report func(key, problem, hint string)) {
 		}
 		report("policy", fmt.Sprintf("unknown policy %q", c.Policy), hint)
 	}
-	if c.StartTLS != "" && !slices.Contains(preludes(), c.StartTLS) {
-		report("starttls", fmt.Sprintf("unknown protocol %q", c.StartTLS), "choose from "+strings.Join(preludes(), ", "))
+	if c.StartTLS != "" && !slices.Contains(dial.Preludes(), c.StartTLS) {
+		report("starttls", fmt.Sprintf("unknown protocol %q", c.StartTLS), "choose from "+strings.Join(dial.Preludes(), ", "))
 	}
 	if !slices.Contains([]string{revocationSoft, revocationHard, revocationOff}, c.Revocation) {
 		report("revocation", fmt.Sprintf("unknown value %q", c.Revocation), "write soft, hard or off")
@@ -107,7 +109,7 @@ func withPort(address, protocol string) (string, error) {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {
 		host = strings.Trim(address, "[]")
-		port = map[string]string{"": "443", "smtp": "25", "imap": "143", "postgres": "5432"}[protocol]
+		port = map[string]string{"": "443", "smtp": "25", "imap": "143", "ldap": "389", "postgres": "5432"}[protocol]
 	}
 	number, err := strconv.ParseUint(port, 10, 16)
 	if host == "" || strings.ContainsAny(host, "/ ") || err != nil || number == 0 {

@@ -127,22 +127,6 @@ func FuzzReply(f *testing.F) {
 	})
 }
 
-// lines is a connection that only reads.
-type lines struct {
-	io.Reader
-	io.Writer
-}
-
-func FuzzPrelude(f *testing.F) {
-	f.Add([]byte("220 hello\r\n250-x\r\n250 y\r\n220 go\r\n"))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		said := lines{bytes.NewReader(data), io.Discard}
-		if err := converse(said, turn{"", "220 "}, turn{"STARTTLS\r\n", "220 "}); err == nil && bytes.Count(data, []byte("220 ")) < 2 {
-			t.Errorf("%q is taken for an invitation", data)
-		}
-	})
-}
-
 func BenchmarkScan(b *testing.B) {
 	root := newRoot(b, "Root")
 	address := serve(b, strict(root.server(nil, nil)))

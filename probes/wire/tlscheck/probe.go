@@ -13,6 +13,7 @@ import (
 
 	"tocsin/internal/verdict"
 	"tocsin/probes"
+	"tocsin/probes/dial"
 	"tocsin/probes/exchange"
 	"tocsin/probes/journey"
 )
@@ -63,7 +64,7 @@ func New(base journey.Config, name string, c Config) (probes.Probe, error) {
 	return journey.New(base, journey.Spec{
 		Name: name, About: fmt.Sprintf("holds the TLS of %s to Mozilla's %s", c.Address, c.Policy), Every: time.Hour,
 		Walk: func(ctx context.Context, run *journey.Run) error {
-			dialing := &dialer{address: c.Address, name: c.ServerName, timeout: timeout, prelude: preludeOf(c.StartTLS)}
+			dialing := &dialer{address: c.Address, name: c.ServerName, timeout: timeout, prelude: dial.Prelude(c.StartTLS)}
 			judging := trust{roots: roots, name: c.ServerName, now: run.Now, host: c.Address}
 			return (&check{cfg: &c, policy: rules, dialer: dialing, trust: judging, now: run.Now}).walk(ctx, run)
 		},
