@@ -66,8 +66,8 @@ func (secured) ServerHandshake(net.Conn) (net.Conn, credentials.AuthInfo, error)
 }
 
 // Info implements credentials.TransportCredentials.
-func (s secured) Info() credentials.ProtocolInfo {
-	return credentials.ProtocolInfo{SecurityProtocol: "tls", ServerName: s.state.ServerName}
+func (secured) Info() credentials.ProtocolInfo {
+	return credentials.ProtocolInfo{SecurityProtocol: "tls"}
 }
 
 // Clone implements credentials.TransportCredentials.

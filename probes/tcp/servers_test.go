@@ -146,7 +146,7 @@ func TestAPostgreSQLServerIsAskedThroughTLS(t *testing.T) {
 	}
 	certificate, port := dialtest.Issue(t, nil), freePort(t)
 	// PostgreSQL refuses to run as root, and must reach its folder.
-	dir, err := os.MkdirTemp("", "tcpcheck-")
+	dir, err := os.MkdirTemp("", "tcpcheck-") //nolint:usetesting // only root can reach t.TempDir
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -172,7 +172,7 @@ func TestCertificatesAreJudged(t *testing.T) {
 				address := dialtest.Serve(t, both(before, func(c net.Conn) {
 					secured := tls.Server(c, config)
 					if secured.HandshakeContext(t.Context()) == nil {
-						io.Copy(secured, secured)
+						_, _ = io.Copy(secured, secured)
 					}
 				}))
 				more := strings.TrimPrefix(tc.more, "tls: {")
@@ -202,7 +202,7 @@ func TestPhasesAreTimedWhereTheyHappen(t *testing.T) {
 	address := dialtest.Serve(t, func(c net.Conn) {
 		secured := tls.Server(c, &tls.Config{Certificates: []tls.Certificate{server.Pair}})
 		if secured.HandshakeContext(t.Context()) == nil {
-			io.Copy(secured, secured)
+			_, _ = io.Copy(secured, secured)
 		}
 	})
 	result := run(t, fmt.Sprintf("address: %s\nsecure: true\ntls: {ca_file: %s}\ndialogue: [{send: x, bytes: 1}]", address, server.CertFile), 5*time.Second)
@@ -275,7 +275,7 @@ func TestWhatIsWrongInAConfigurationIsNamedWithItsLine(t *testing.T) {
 }
 
 func BenchmarkRun(b *testing.B) {
-	address := dialtest.Serve(b, func(c net.Conn) { io.Copy(c, c) })
+	address := dialtest.Serve(b, func(c net.Conn) { _, _ = io.Copy(c, c) })
 	cfg, _ := configure(b, "address: "+address+"\ndialogue: [{send: \"PING\\r\\n\", expect: PING}]")
 	probe, err := tcpcheck.New(journey.Config{}, "port", cfg)
 	if err != nil {
