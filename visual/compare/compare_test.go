@@ -42,8 +42,8 @@ func TestChangesAreCountedAndBoxed(t *testing.T) {
 			if diff := cmp.Diff(c.boxes, outcome.Boxes); diff != "" {
 				t.Error(diff)
 			}
-			if same(outcome) != (len(c.boxes) == 0) {
-				t.Errorf("same = %v with %d changed pixels", same(outcome), outcome.Changed)
+			if outcome.Same() != (len(c.boxes) == 0) {
+				t.Errorf("same = %v with %d changed pixels", outcome.Same(), outcome.Changed)
 			}
 		})
 	}
@@ -64,7 +64,7 @@ func TestPicturesOfDifferentSizesAreNeverTheSame(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			outcome := compared(t, blank(100, 50, white), blank(size.X, size.Y, white), Options{})
-			if same(outcome) || !outcome.SizeDiffers() {
+			if outcome.Same() || !outcome.SizeDiffers() {
 				t.Error("pictures of different sizes pass as the same")
 			}
 			canvas := image.Pt(max(100, size.X), max(50, size.Y))
@@ -150,6 +150,3 @@ func TestImpossibleComparisonsAreErrors(t *testing.T) {
 		}
 	}
 }
-
-// same reports that no pixel changed and the sizes are equal.
-func same(o *Outcome) bool { return o.Changed == 0 && !o.SizeDiffers() }

@@ -94,7 +94,7 @@ func FuzzDecodePNG(f *testing.F) {
 			t.Fatalf("decoded %v beyond the limit", decoded.Rect)
 		}
 		outcome, err := Images(decoded, decoded, Options{})
-		if err != nil || !same(outcome) {
+		if err != nil || !outcome.Same() {
 			t.Fatalf("a picture differs from itself: %v %v", outcome, err)
 		}
 		again, err := png.Decode(bytes.NewReader(encoded(t, decoded)))

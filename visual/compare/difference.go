@@ -31,18 +31,9 @@ func (o *Outcome) Difference(actual *image.NRGBA) *image.Paletted {
 		if y < actual.Rect.Dy() {
 			shade(line, actual.Pix[y*actual.Stride:][:4*actual.Rect.Dx()])
 		}
-		if o.classes == nil {
-			continue
-		}
-		for x, judged := range o.classes[y*o.Size.X:][:o.Size.X] {
-			switch judged {
-			case changed:
-				line[x] = changeIndex
-			case softEdge:
-				line[x] = softIndex
-			}
-		}
 	}
+	o.soft.each(func(x, y int) { picture.Pix[y*picture.Stride+x] = softIndex })
+	o.changed.each(func(x, y int) { picture.Pix[y*picture.Stride+x] = changeIndex })
 	return picture
 }
 
