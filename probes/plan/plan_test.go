@@ -4,9 +4,12 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
+
+	"go.yaml.in/yaml/v3"
 
 	"tocsin/internal/strictyaml"
 	"tocsin/internal/target"
@@ -204,5 +207,33 @@ func TestEachKindChecksItself(t *testing.T) {
 			}
 			t.Errorf("got %v, want the key checks[0].%s.%s", err, name, tc.key)
 		})
+	}
+}
+
+// The example is a plan that is accepted, and lacks no kind of check.
+func TestTheExampleHasEveryKind(t *testing.T) {
+	text, err := os.ReadFile("example.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	made := entries(t, string(text))
+	var file struct{ Checks []map[string]yaml.Node }
+	if err := yaml.Unmarshal(text, &file); err != nil {
+		t.Fatal(err)
+	}
+	shown := map[string]bool{}
+	for _, check := range file.Checks {
+		if name := check["name"]; made[name.Value].Probe == nil {
+			t.Errorf("check %s is no probe", name.Value)
+		}
+		for key := range check {
+			shown[key] = true
+		}
+	}
+	// The kinds are the pointers of a check.
+	for _, field := range reflect.VisibleFields(reflect.TypeFor[plan.Check]()) {
+		if key := field.Tag.Get("yaml"); field.Type.Kind() == reflect.Pointer && !shown[key] {
+			t.Errorf("the example has no check of the kind %s", key)
+		}
 	}
 }

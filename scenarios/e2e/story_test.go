@@ -97,10 +97,11 @@ func TestDoctorFindsNothing(t *testing.T) {
 	}
 }
 
-// TestEveryProbePasses: every check that the lab's target file asks for.
+// TestEveryProbePasses: every journey that the lab's target file asks for, and
+// every check of its plan.
 func TestEveryProbePasses(t *testing.T) {
 	shared.takeLab(t)
-	said := shared.run("tocsin", "probe", "run", "--all", "--count", "3")
+	said := shared.run("tocsin", "--plan", filepath.Join(shared.dir, "lab", "plan.yaml"), "probe", "run", "--all", "--count", "3")
 	if said.code != 0 {
 		t.Errorf("exits %d", said.code)
 	}

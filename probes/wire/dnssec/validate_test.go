@@ -258,3 +258,30 @@ func BenchmarkValidate(b *testing.B) {
 		}
 	}
 }
+
+// The key signing keys of the root as Debian's dns-root-data 2024071801 has
+// them, which it takes from IANA's root-anchors.xml.
+const rootKeys = `
+. IN DNSKEY 257 3 8 AwEAAaz/tAm8yTn4Mfeh5eyI96WSVexTBAvkMgJzkKTOiW1vkIbzxeF3+/4RgWOq7HrxRixHlFlExOLAJr5emLvN7SWXgnLh4+B5xQlNVz8Og8kvArMtNROxVQuCaSnIDdD5LKyWbRd2n9WGe2R8PzgCmr3EgVLrjyBxWezF0jLHwVN8efS3rCj/EWgvIWgb9tarpVUDK/b58Da+sqqls3eNbuv7pr+eoZG+SrDK6nWeL3c6H5Apxz7LjVc1uTIdsIXxuOLYA4/ilBmSVIzuDWfdRUfhHdY6+cn8HFRm+2hM8AnXGXws9555KrUB5qihylGa8subX2Nn6UwNR1AkUTV74bU=
+. IN DNSKEY 257 3 8 AwEAAa96jeuknZlaeSrvyAJj6ZHv28hhOKkx3rLGXVaC6rXTsDc449/cidltpkyGwCJNnOAlFNKF2jBosZBU5eeHspaQWOmOElZsjICMQMC3aeHbGiShvZsx4wMYSjH8e7Vrhbu6irwCzVBApESjbUdpWWmEnhathWu1jo+siFUiRAAxm9qyJNg/wOZqqzL/dL/q8PkcRU5oUKEpUge71M3ej2/7CPqpdVwuMoTvoB+ZOT4YeGyxMvHmbrxlFzGOHOijtzN+u1TQNatX2XBuzZNQ1K+s2CXkPIZo7s6JgZyvaBevYtxPvYLw4z9mR7K2vaF18UYH9Z9GNUUeayffKC73PYc=
+`
+
+func TestTheAnchorsAreTheKeysOfTheRoot(t *testing.T) {
+	ours, err := dnssec.Root()
+	if err != nil {
+		t.Fatal(err)
+	}
+	published, err := dnssec.ReadAnchors(strings.NewReader(rootKeys))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(ours) != 1 || len(ours["."]) != len(published["."]) {
+		t.Fatalf("%d anchors, want %d", len(ours["."]), len(published["."]))
+	}
+	for index, want := range published["."] {
+		got := ours["."][index]
+		if got.KeyTag != want.KeyTag || got.Algorithm != want.Algorithm || got.DigestType != want.DigestType || !strings.EqualFold(got.Digest, want.Digest) {
+			t.Errorf("anchor %v, want %v", got, want)
+		}
+	}
+}

@@ -4,36 +4,69 @@ import (
 	"bytes"
 	"embed"
 	"fmt"
+	"net/url"
 	"os"
 	"text/template"
 
 	"tocsin/system/lab/topology"
 )
 
-//go:embed target.yaml.tmpl
-var targetTemplate embed.FS
+//go:embed target.yaml.tmpl plan.yaml.tmpl
+var harnessTemplates embed.FS
 
 // TargetFile is the name of the file, in the state folder, that tells the
 // harness where everything is.
 const TargetFile = "target.yaml"
 
-// writeTarget writes the target file, with paths as they are outside.
+// PlanFile is the name of the file beside it with checks of what the lab shows
+// to the outside. The target file does not name it: who wants them says so.
+const PlanFile = "plan.yaml"
+
+// writeTarget writes the files for the harness, with paths as they are outside.
 func (r *Region) writeTarget() error {
-	parsed, err := template.New("target.yaml.tmpl").Option("missingkey=error").ParseFS(targetTemplate, "target.yaml.tmpl")
-	if err != nil {
-		return fmt.Errorf("parse target template: %w", err)
-	}
 	inside := r.site.Dir(topology.Pod{Component: topology.Alertmanager}) + "/tls"
-	var out bytes.Buffer
-	err = parsed.Execute(&out, map[string]any{
+	values := map[string]any{
 		"Order": r.order, "Zones": topology.Zones(), "Relay": topology.Relay(), "Inside": inside,
 		"ClientID": clientID, "Probe": ProbeAccount, "FirstLoad": firstLoad, "LoadAccounts": loadAccounts,
-	})
-	if err != nil {
-		return fmt.Errorf("render target: %w", err)
 	}
-	if err := os.WriteFile(rootInside+"/"+TargetFile, out.Bytes(), 0o600); err != nil {
-		return fmt.Errorf("write target: %w", err)
+	for _, name := range []string{PlanFile, TargetFile} {
+		if err := render(name, values); err != nil {
+			return err
+		}
 	}
 	return nil
+}
+
+// render writes one file of the harness from its template.
+func render(name string, values map[string]any) error {
+	source := name + ".tmpl"
+	parsed, err := template.New(source).Option("missingkey=error").Funcs(template.FuncMap{"hostport": hostport, "port": port}).ParseFS(harnessTemplates, source)
+	if err != nil {
+		return fmt.Errorf("parse template of %s: %w", name, err)
+	}
+	var out bytes.Buffer
+	if err := parsed.Execute(&out, values); err != nil {
+		return fmt.Errorf("render %s: %w", name, err)
+	}
+	if err := os.WriteFile(rootInside+"/"+name, out.Bytes(), 0o600); err != nil {
+		return fmt.Errorf("write %s: %w", name, err)
+	}
+	return nil
+}
+
+// hostport is the place of an address of the lab, such as localhost:8443.
+func hostport(address string) (string, error) {
+	parsed, err := url.Parse(address)
+	if err != nil {
+		return "", err
+	}
+	return parsed.Host, nil
+}
+
+func port(address string) (string, error) {
+	parsed, err := url.Parse(address)
+	if err != nil {
+		return "", err
+	}
+	return parsed.Port(), nil
 }
