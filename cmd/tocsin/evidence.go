@@ -93,13 +93,13 @@ func (a *app) showEvidence(runID string) error {
 }
 
 // newKeeper makes the keeper of evidence for a target.
-func (a *app) newKeeper(t *target.Target, events *journal.Journal) (*evidence.Keeper, error) {
+func (a *app) newKeeper(t *target.Target, secrets func() ([]string, error), events *journal.Journal) (*evidence.Keeper, error) {
 	file, err := filepath.Abs(a.targetPath)
 	if err != nil {
 		return nil, unknownError(fmt.Errorf("resolve target file: %w", err))
 	}
 	keeper, err := evidence.New(evidence.Config{
-		Folder: a.runsFolder(), TargetFile: file, CAFile: t.TLS.CAFile, Secrets: t.Secrets,
+		Folder: a.runsFolder(), TargetFile: file, CAFile: t.TLS.CAFile, Secrets: secrets,
 		LastGood: func(ctx context.Context, probe string) (*probes.Result, error) { return lastGood(ctx, events, probe) },
 	})
 	if err != nil {

@@ -78,7 +78,7 @@ func (a *app) runProbes(ctx context.Context, names []string, options runOptions)
 		return err
 	}
 	defer func() { err = errors.Join(err, events.Close()) }()
-	keeper, err := a.newKeeper(loaded, events)
+	keeper, err := a.newKeeper(loaded, loaded.Secrets, events)
 	if err != nil {
 		return err
 	}

@@ -4,31 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"net"
 	"net/http"
-	"os"
-	"slices"
 	"syscall"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/collectors"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/spf13/cobra"
 
-	"tocsin/alerts/pager"
-	"tocsin/alerts/runbooks"
-	"tocsin/dashboards/console"
 	"tocsin/internal/journal"
-	"tocsin/internal/target"
 	"tocsin/internal/telemetry"
-	"tocsin/probes"
-	"tocsin/probes/history"
-	"tocsin/probes/maintenance"
-	"tocsin/probes/monitor"
-	"tocsin/probes/plan"
-	"tocsin/probes/schedule"
 )
 
 type serveOptions struct {
@@ -63,18 +47,7 @@ func (a *app) serve(ctx context.Context, options serveOptions) (err error) {
 	if options.interval != 0 && options.interval < time.Second {
 		return usageError(fmt.Errorf("interval %s is shorter than a second: it would be load, not probing (see tocsin load)", options.interval))
 	}
-	loaded, err := a.loadTarget()
-	if err != nil {
-		return err
-	}
-	if err := a.remember(loaded, "serve"); err != nil {
-		return err
-	}
-	entries, err := a.loadEntries(loaded, options.interval)
-	if err != nil {
-		return err
-	}
-	calendar, err := a.loadCalendar(loaded, entries)
+	first, err := a.loadConfiguration(options.interval)
 	if err != nil {
 		return err
 	}
@@ -91,17 +64,17 @@ func (a *app) serve(ctx context.Context, options serveOptions) (err error) {
 		return errors.Join(err, listener.Close())
 	}
 	defer func() { err = errors.Join(err, closePast()) }()
-	started := map[string]any{"listen": listener.Addr().String(), "target": loaded.Name, "version": telemetry.Version}
+	started := map[string]any{"listen": listener.Addr().String(), "target": first.target.Name, "version": telemetry.Version}
 	if _, err := events.AppendValue(ctx, journal.KindConsoleStarted, "", "", started); err != nil {
 		return errors.Join(unknownError(err), listener.Close())
 	}
-	parts := served{app: a, target: loaded, entries: entries, calendar: calendar, events: events, past: past, options: options}
-	handler, run, err := parts.build(ctx)
-	if err != nil {
+	made := &daemon{app: a, events: events, past: past, options: options}
+	made.now.set(first)
+	if err := made.build(ctx); err != nil {
 		return errors.Join(exitOr3(err), listener.Close())
 	}
-	a.log.Info("serving", "console", "http://"+listener.Addr().String()+"/", "target", loaded.Name, "probes", len(entries))
-	return a.savingMemory(ctx, func() error { return serveUntil(ctx, listener, handler, a.keepHistory(past, run)) })
+	a.log.Info("serving", "console", "http://"+listener.Addr().String()+"/", "target", first.target.Name, "probes", len(first.entries))
+	return a.savingMemory(ctx, func() error { return serveUntil(ctx, listener, made.handler(), a.keepHistory(past, made.run)) })
 }
 
 func listen(address string) (net.Listener, error) {
@@ -113,77 +86,6 @@ func listen(address string) (net.Listener, error) {
 		return nil, usageError(fmt.Errorf("listen at %s: %w", address, err))
 	}
 	return listener, nil
-}
-
-// served is what the parts of the daemon are made of.
-type served struct {
-	app      *app
-	target   *target.Target
-	entries  []plan.Entry
-	calendar *maintenance.Calendar
-	events   *journal.Journal
-	past     *history.History
-	options  serveOptions
-}
-
-// build makes the parts, and what runs beside the handler until it is stopped.
-func (s served) build(ctx context.Context) (http.Handler, func(context.Context), error) {
-	registry := prometheus.NewRegistry()
-	build := prometheus.NewGauge(prometheus.GaugeOpts{
-		Name: telemetry.MetricBuildInfo, Help: "Version of tocsin, as a label; always 1.",
-		ConstLabels: prometheus.Labels{telemetry.LabelVersion: telemetry.Version},
-	})
-	build.Set(1)
-	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), build)
-	entries := make([]schedule.Entry, 0, len(s.entries))
-	intervals := make(map[string]time.Duration, len(s.entries))
-	all := make([]probes.Probe, 0, len(s.entries))
-	for _, planned := range s.entries {
-		all = append(all, planned.Probe)
-		if planned.Off {
-			continue
-		}
-		entries = append(entries, schedule.Entry{Probe: planned.Probe, Interval: planned.Interval, Overlap: planned.Overlap})
-		intervals[planned.Probe.Name()] = planned.Interval
-	}
-	announced := newWindows(s.target, s.calendar, slices.Sorted(maps.Keys(intervals)))
-	registry.MustRegister(announced)
-	keeper, err := s.app.newKeeper(s.target, s.events)
-	if err != nil {
-		return nil, nil, err
-	}
-	traces, err := s.app.tracer(registry)
-	if err != nil {
-		return nil, nil, err
-	}
-	gathered, err := s.gather(ctx, registry, intervals)
-	if err != nil {
-		return nil, nil, err
-	}
-	monitoring, err := monitor.New(monitor.Config{
-		Target: s.target.Name, Checkpoint: s.options.checkpoint, Entries: entries, Maintenance: announced.at,
-		Journal: gathered.recorder, Evidence: keeper, Traces: traces, Registry: registry, Log: s.app.log,
-	})
-	if err != nil {
-		return nil, nil, err
-	}
-	runs := s.app.runsFolder()
-	if err := os.MkdirAll(runs, 0o700); err != nil {
-		return nil, nil, fmt.Errorf("make folder of runs: %w", err)
-	}
-	page, err := console.New(console.Config{
-		Target: s.target.Name, Issuer: s.target.Issuer, Journal: s.events, Intervals: intervals, RunsDir: runs, Log: s.app.log,
-	})
-	if err != nil {
-		return nil, nil, err
-	}
-	mux := http.NewServeMux()
-	mux.Handle("/", page)
-	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{EnableOpenMetrics: true, Registry: registry}))
-	mux.Handle("GET /probe", monitor.NewBlackbox(s.target, all, s.events, keeper, s.app.log))
-	mux.Handle(pager.Path, pager.NewReceiver(s.events, s.app.log))
-	mux.Handle("GET "+runbooks.Path, runbooks.Handler())
-	return mux, func(ctx context.Context) { gathered.around(ctx, monitoring.Run) }, nil
 }
 
 // serveUntil serves and runs the probes until ctx ends or serving fails.

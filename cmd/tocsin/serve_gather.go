@@ -51,36 +51,34 @@ type gathering struct {
 	log      *slog.Logger
 }
 
-// gather makes the parts of serve that several checkpoints need. Without any,
-// results are recorded as they are.
-func (s served) gather(ctx context.Context, registry *prometheus.Registry, intervals map[string]time.Duration) (*gathering, error) {
-	planned, err := s.app.loadPlan(s.target, s.options.interval)
+// gather makes the parts of serve that several checkpoints need. While nobody is
+// asked for a vote, results are recorded as they are.
+func (d *daemon) gather(ctx context.Context, registry *prometheus.Registry) (*gathering, error) {
+	first := d.now.Load()
+	if err := d.checkQuorum(first.quorum()); err != nil {
+		return nil, err
+	}
+	watch, err := outage.New(ctx, outage.Config{
+		Target: first.target.Name, Local: d.options.checkpoint, Journal: d.events, Registry: registry, Log: d.app.log,
+	})
 	if err != nil {
 		return nil, err
 	}
-	g := &gathering{recorder: s.events, log: s.app.log}
-	if agreed := planned.Quorum(); agreed != nil {
-		if err := s.checkQuorum(*agreed); err != nil {
-			return nil, err
-		}
-		g.watch, err = outage.New(ctx, outage.Config{
-			Quorum: *agreed, Target: s.target.Name, Local: s.options.checkpoint, Journal: s.events, Registry: registry, Log: s.app.log,
-		})
-		if err != nil {
-			return nil, err
-		}
-		g.recorder = outage.Recorder{Journal: s.events, Watch: g.watch, Interval: func(probe string) time.Duration { return intervals[probe] }}
+	if err := watch.Use(ctx, first.quorum(), first.votedOn()); err != nil {
+		return nil, err
 	}
-	if s.options.gathering.listen == "" {
+	g := &gathering{watch: watch, log: d.app.log}
+	g.recorder = outage.Recorder{Journal: d.events, Watch: watch, Interval: func(probe string) time.Duration { return d.now.Load().intervals[probe] }}
+	if d.options.gathering.listen == "" {
 		return g, nil
 	}
-	return g, g.receive(ctx, s, registry, planned.Checksum(s.entries))
+	return g, g.receive(ctx, d, registry)
 }
 
 // checkQuorum refuses a quorum that can never come together.
-func (s served) checkQuorum(agreed quorum.Config) error {
-	others := slices.DeleteFunc(slices.Clone(agreed.Checkpoints), func(name string) bool { return name == s.options.checkpoint })
-	if s.options.gathering.listen == "" && len(agreed.Checkpoints)-len(others) < agreed.Agree {
+func (d *daemon) checkQuorum(agreed quorum.Config) error {
+	others := slices.DeleteFunc(slices.Clone(agreed.Checkpoints), func(name string) bool { return name == d.options.checkpoint })
+	if d.options.gathering.listen == "" && len(agreed.Checkpoints)-len(others) < agreed.Agree {
 		return usageError(fmt.Errorf("the quorum of the plan needs %d of %s, and nobody listens for them: add --checkpoints ADDRESS, and --checkpoint NAME if this Tocsin is one of them",
 			agreed.Agree, strings.Join(agreed.Checkpoints, ", ")))
 	}
@@ -88,33 +86,36 @@ func (s served) checkQuorum(agreed quorum.Config) error {
 }
 
 // receive opens the port for checkpoints.
-func (g *gathering) receive(ctx context.Context, s served, registry *prometheus.Registry, checksum string) error {
-	authority := s.app.authority(s.options.gathering.keys)
+func (g *gathering) receive(ctx context.Context, d *daemon, registry *prometheus.Registry) error {
+	authority := d.app.authority(d.options.gathering.keys)
 	secured, err := authority.TLS()
 	if err != nil {
 		return usageError(err)
 	}
-	deliver := func(receiver.Delivered) {}
-	if g.watch != nil {
-		deliver = func(d receiver.Delivered) { g.watch.Cast(d.Checkpoint, d.Result, d.Started, d.Known, d.Interval) }
+	deliver := func(one receiver.Delivered) {
+		g.watch.Cast(one.Checkpoint, one.Result, one.Started, one.Known, one.Interval)
+	}
+	checksum := func() string {
+		now := d.now.Load()
+		return now.planned.Checksum(now.entries)
 	}
 	handler, err := receiver.New(ctx, receiver.Config{
-		Target: s.target.Name, Journal: s.events, Admit: authority.Admit, Plan: func() string { return checksum },
+		Target: d.now.Load().target.Name, Journal: d.events, Admit: authority.Admit, Plan: checksum,
 		Enrolled: func() ([]string, error) { return enrolledNames(authority) },
-		Deliver:  deliver, Registry: registry, Log: s.app.log,
+		Deliver:  deliver, Registry: registry, Log: d.app.log,
 	})
 	if err != nil {
 		return err
 	}
-	g.listener, err = net.Listen("tcp", s.options.gathering.listen)
+	g.listener, err = net.Listen("tcp", d.options.gathering.listen)
 	if err != nil {
-		return usageError(fmt.Errorf("listen for checkpoints at %s: %w", s.options.gathering.listen, err))
+		return usageError(fmt.Errorf("listen for checkpoints at %s: %w", d.options.gathering.listen, err))
 	}
 	g.server = &http.Server{
 		Handler: handler, TLSConfig: secured, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: 30 * time.Second,
-		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 16 << 10, ErrorLog: slog.NewLogLogger(s.app.log.Handler(), slog.LevelWarn),
+		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 16 << 10, ErrorLog: slog.NewLogLogger(d.app.log.Handler(), slog.LevelWarn),
 	}
-	s.app.log.Info("listening for checkpoints", "address", g.listener.Addr().String(), "keys", authority.Folder)
+	d.app.log.Info("listening for checkpoints", "address", g.listener.Addr().String(), "keys", authority.Folder)
 	return nil
 }
 
@@ -134,10 +135,8 @@ func enrolledNames(authority *keys.Authority) ([]string, error) {
 func (g *gathering) around(ctx context.Context, probe func(context.Context)) {
 	var running sync.WaitGroup
 	stopped, stop := context.WithCancel(context.WithoutCancel(ctx))
-	if g.watch != nil {
-		// It outlives the probes, so that what their last runs change is told.
-		running.Go(func() { g.watch.Run(stopped) })
-	}
+	// It outlives the probes, so that what their last runs change is told.
+	running.Go(func() { g.watch.Run(stopped) })
 	if g.server != nil {
 		running.Go(func() {
 			if err := g.server.ServeTLS(g.listener, "", ""); !errors.Is(err, http.ErrServerClosed) {

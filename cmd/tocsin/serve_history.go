@@ -9,10 +9,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"tocsin/internal/journal"
-	"tocsin/internal/target"
 	"tocsin/internal/telemetry"
 	"tocsin/probes/history"
-	"tocsin/probes/maintenance"
 	"tocsin/probes/plan"
 )
 
@@ -43,36 +41,22 @@ func (a *app) openPast(ctx context.Context, events *journal.Journal) (*history.H
 	return past, func() error { return errors.Join(past.Close(), events.Close()) }, nil
 }
 
-// loadCalendar reads when work on the target is announced.
-func (a *app) loadCalendar(t *target.Target, entries []plan.Entry) (*maintenance.Calendar, error) {
-	planned, err := plan.ForTarget(t, a.planPath)
-	if err != nil {
-		return nil, usageError(err)
-	}
-	calendar, err := planned.Maintenance(t, entries)
-	if err != nil {
-		return nil, usageError(err)
-	}
-	return calendar, nil
-}
-
 // windows shows for each probe whether maintenance is announced for now, so that
 // alerts can be held back by it.
 type windows struct {
-	target   *target.Target
-	calendar *maintenance.Calendar
-	probes   []string
-	active   *prometheus.Desc
+	now    *inForce
+	active *prometheus.Desc
 }
 
-func newWindows(t *target.Target, calendar *maintenance.Calendar, probes []string) *windows {
-	return &windows{target: t, calendar: calendar, probes: probes, active: prometheus.NewDesc(
+func newWindows(now *inForce) *windows {
+	return &windows{now: now, active: prometheus.NewDesc(
 		telemetry.MetricMaintenance, "Whether maintenance is announced for now; the probe runs all the same.", []string{telemetry.LabelProbe}, nil)}
 }
 
 // at names the windows that are open for a probe.
 func (w *windows) at(probe string, at time.Time) string {
-	return w.calendar.Active(plan.Subject(w.target, probe), at)
+	now := w.now.Load()
+	return now.calendar.Active(plan.Subject(now.target, probe), at)
 }
 
 // Describe implements prometheus.Collector.
@@ -81,7 +65,7 @@ func (w *windows) Describe(descriptions chan<- *prometheus.Desc) { descriptions 
 // Collect implements prometheus.Collector.
 func (w *windows) Collect(metrics chan<- prometheus.Metric) {
 	now := time.Now()
-	for _, probe := range w.probes {
+	for probe := range w.now.Load().intervals {
 		value := 0.0
 		if w.at(probe, now) != "" {
 			value = 1

@@ -57,6 +57,13 @@ func New(cfg Config) (*Console, error) {
 	return c, nil
 }
 
+// Use shows other probes from now on, and another issuer.
+func (c *Console) Use(issuer string, intervals map[string]time.Duration) {
+	c.projection.mu.Lock()
+	defer c.projection.mu.Unlock()
+	c.cfg.Issuer, c.cfg.Intervals = issuer, intervals
+}
+
 func (c *Console) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	header := w.Header()
 	header.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")

@@ -73,3 +73,14 @@ type faultInjected struct {
 	Targets  []string  `json:"targets"`
 	Injected time.Time `json:"injected"`
 }
+
+// configured is that a configuration was put in force, or refused.
+type configured struct {
+	Cause    string    `json:"cause"`
+	At       time.Time `json:"at"`
+	Applied  bool      `json:"applied"`
+	Added    []string  `json:"added"`
+	Removed  []string  `json:"removed"`
+	Changed  []string  `json:"changed"`
+	Problems []string  `json:"problems"`
+}

@@ -43,6 +43,9 @@ type projection struct {
 	scenarios []scenario
 	faults    []fault
 	receipts  []receipt
+	// config is the last attempt to read the files, and inForce the last that
+	// worked.
+	config, inForce configured
 }
 
 // failure is one or more runs in a row of a probe that ended the same way.
@@ -100,6 +103,7 @@ func (p *projection) replay(ctx context.Context) error {
 		journal.KindProbeRun: replayedRuns, journal.KindAlertReceived: shownReceipts,
 		journal.KindScenarioStarted: shownScenarios, journal.KindScenarioVerdict: shownScenarios,
 		journal.KindFaultInjected: shownScenarios, journal.KindFaultReverted: shownScenarios,
+		journal.KindConsoleStarted: 1, journal.KindConfigLoaded: 1, journal.KindConfigRefused: 1,
 	} {
 		events, err := p.journal.Read(ctx, journal.Query{Kind: kind, Limit: limit, Newest: true})
 		if err != nil {
@@ -129,6 +133,10 @@ func (p *projection) apply(event journal.Event) {
 		decode(p, event, func(reverted faultInjected) {
 			p.faults = slices.DeleteFunc(p.faults, func(f fault) bool { return f.ID == reverted.ID })
 		})
+	case journal.KindConsoleStarted:
+		p.applyConfig(configured{Cause: "start", At: event.Time, Applied: true})
+	case journal.KindConfigLoaded, journal.KindConfigRefused:
+		decode(p, event, p.applyConfig)
 	case journal.KindAlertReceived:
 		decode(p, event, func(arrived receipt) { p.receipts = newest(p.receipts, arrived, shownReceipts) })
 	}
@@ -181,6 +189,13 @@ func (p *projection) passedSince(known failure) bool {
 	return slices.ContainsFunc(p.runs[known.Probe], func(run probeRun) bool {
 		return run.Verdict.Good() && run.Started.After(known.Started)
 	})
+}
+
+func (p *projection) applyConfig(attempt configured) {
+	p.config = attempt
+	if attempt.Applied {
+		p.inForce = attempt
+	}
 }
 
 func (p *projection) applyStart(event journal.Event, started scenarioStarted) {

@@ -23,6 +23,42 @@ type Summary struct {
 	Failures  []FailureSummary  `json:"failures"`
 	Scenarios []ScenarioSummary `json:"scenarios"`
 	Receipts  []ReceiptSummary  `json:"receipts"`
+	// Config is nil before anything is known of it.
+	Config *ConfigSummary `json:"config,omitempty"`
+}
+
+// ConfigSummary is what became of the files of target and plan.
+type ConfigSummary struct {
+	// InForce is when the configuration was read that holds now, and Cause why.
+	InForce time.Time `json:"in_force"`
+	Cause   string    `json:"cause"`
+	Added   []string  `json:"added,omitempty"`
+	Removed []string  `json:"removed,omitempty"`
+	Changed []string  `json:"changed,omitempty"`
+	// Refused is when files were refused since; Problems says why.
+	Refused  *time.Time `json:"refused,omitempty"`
+	Problems []string   `json:"problems,omitempty"`
+}
+
+// Text says it in a line.
+func (c ConfigSummary) Text() string {
+	var parts []string
+	for _, part := range []struct {
+		names []string
+		what  string
+	}{{c.Added, "added"}, {c.Changed, "changed"}, {c.Removed, "removed"}} {
+		if len(part.names) > 0 {
+			parts = append(parts, part.what+" "+strings.Join(part.names, ", "))
+		}
+	}
+	switch {
+	case c.Cause == "start":
+		return "read at the start"
+	case len(parts) == 0:
+		return "read again, nothing changed"
+	default:
+		return "read again: " + strings.Join(parts, "; ")
+	}
 }
 
 // Headline answers the question that wakes people.
@@ -138,10 +174,22 @@ func (c *Console) summarise(ctx context.Context, now time.Time) (Summary, error)
 	for _, one := range slices.Backward(p.scenarios) {
 		s.Scenarios = append(s.Scenarios, c.summariseScenario(one, now))
 	}
+	s.Config = summariseConfig(p.config, p.inForce)
 	for _, arrived := range slices.Backward(p.receipts) {
 		s.Receipts = append(s.Receipts, summariseReceipt(arrived))
 	}
 	return s, nil
+}
+
+func summariseConfig(last, inForce configured) *ConfigSummary {
+	if last.At.IsZero() {
+		return nil
+	}
+	c := &ConfigSummary{InForce: inForce.At, Cause: inForce.Cause, Added: inForce.Added, Removed: inForce.Removed, Changed: inForce.Changed}
+	if !last.Applied {
+		c.Refused, c.Problems = &last.At, last.Problems
+	}
+	return c
 }
 
 // evidence is the address of what a run left, as long as it is kept.

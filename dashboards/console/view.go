@@ -11,7 +11,7 @@ import (
 func functions() template.FuncMap {
 	return template.FuncMap{
 		"word": word, "sign": sign, "clock": clock, "ago": ago, "age": age, "ms": ms, "took": took,
-		"spark": spark, "delay": delay,
+		"spark": spark, "delay": delay, "deref": func(t *time.Time) time.Time { return *t },
 	}
 }
 

@@ -27,6 +27,8 @@ const (
 	KindVisualApproved  = "visual.approved"
 	KindLoadRun         = "load.run"
 	KindConsoleStarted  = "console.started"
+	KindConfigLoaded    = "config.loaded"
+	KindConfigRefused   = "config.refused"
 
 	// KindCheckpointReport is what a checkpoint reported at once; its run id is
 	// the name of the checkpoint.

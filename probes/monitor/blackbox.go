@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -23,6 +24,7 @@ import (
 // configured target only: an address of the caller's choice would let anybody
 // who reaches the port probe the network from here.
 type Blackbox struct {
+	mu       sync.RWMutex
 	target   *target.Target
 	probes   map[string]probes.Probe
 	journal  Recorder
@@ -33,22 +35,39 @@ type Blackbox struct {
 
 // NewBlackbox makes the handler. At most four runs are under way at once.
 func NewBlackbox(t *target.Target, all []probes.Probe, recorder Recorder, evidence Keeper, log *slog.Logger) *Blackbox {
+	b := &Blackbox{journal: recorder, evidence: evidence, log: log, slots: make(chan struct{}, 4)}
+	b.Replace(t, all)
+	return b
+}
+
+// Replace puts other probes in the place of those there are.
+func (b *Blackbox) Replace(t *target.Target, all []probes.Probe) {
 	known := make(map[string]probes.Probe, len(all))
 	for _, probe := range all {
 		known[probe.Name()] = probe
 	}
-	return &Blackbox{target: t, probes: known, journal: recorder, evidence: evidence, log: log, slots: make(chan struct{}, 4)}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.target, b.probes = t, known
+}
+
+// find returns the probe of a name, and the target.
+func (b *Blackbox) find(name string) (*target.Target, probes.Probe, bool) {
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	probe, ok := b.probes[name]
+	return b.target, probe, ok
 }
 
 func (b *Blackbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	query := r.URL.Query()
-	probe, ok := b.probes[query.Get("module")]
+	configured, probe, ok := b.find(query.Get("module"))
 	if !ok {
 		http.Error(w, "unknown module; tocsin probe list names them", http.StatusBadRequest)
 		return
 	}
-	if asked := query.Get("target"); asked != "" && asked != b.target.Name && strings.TrimSuffix(asked, "/") != b.target.Issuer {
-		http.Error(w, "only the target "+b.target.Name+" is configured here", http.StatusBadRequest)
+	if asked := query.Get("target"); asked != "" && asked != configured.Name && strings.TrimSuffix(asked, "/") != configured.Issuer {
+		http.Error(w, "only the target "+configured.Name+" is configured here", http.StatusBadRequest)
 		return
 	}
 	select {

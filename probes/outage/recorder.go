@@ -46,7 +46,7 @@ func (r Recorder) AppendAll(ctx context.Context, events []journal.Event) ([]jour
 }
 
 func (r Recorder) cast(event journal.Event) error {
-	if event.Kind != journal.KindProbeRun {
+	if event.Kind != journal.KindProbeRun || !r.Watch.asked() {
 		return nil
 	}
 	var result probes.Result

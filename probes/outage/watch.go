@@ -26,6 +26,7 @@ type Journal interface {
 
 // Config of a Watch.
 type Config struct {
+	// Quorum is who must agree; while it is empty, nothing is decided. See Use.
 	Quorum quorum.Config
 	Target string
 	// Local is the checkpoint that this process is itself.
@@ -42,6 +43,9 @@ type Watch struct {
 	cfg Config
 
 	mu     sync.Mutex
+	quorum quorum.Config
+	// probes are those that are voted on; nil for all that somebody votes on.
+	probes map[string]bool
 	judges map[string]*quorum.Judge
 	// unwritten changes wait for the journal.
 	unwritten []quorum.Change
@@ -63,7 +67,7 @@ func New(ctx context.Context, cfg Config) (*Watch, error) {
 		cfg.Now = time.Now
 	}
 	w := &Watch{cfg: cfg, judges: make(map[string]*quorum.Judge), arrived: make(chan struct{}, 1)}
-	if err := w.restore(ctx); err != nil {
+	if err := w.use(ctx, cfg.Quorum, nil); err != nil {
 		return nil, err
 	}
 	if err := cfg.Registry.Register(newCollector(w)); err != nil {
@@ -76,12 +80,60 @@ func New(ctx context.Context, cfg Config) (*Watch, error) {
 // outage that is open has few later ones.
 const changesRead = 500
 
-func (w *Watch) restore(ctx context.Context) error {
+// Use makes others vote, on other probes. What is known of a probe that stays is
+// kept. One that goes is forgotten here, while its outage stays open in the
+// journal, and is open again when the probe comes back.
+func (w *Watch) Use(ctx context.Context, agreed quorum.Config, names []string) error {
+	probes := make(map[string]bool, len(names))
+	for _, name := range names {
+		probes[name] = true
+	}
+	return w.use(ctx, agreed, probes)
+}
+
+func (w *Watch) use(ctx context.Context, agreed quorum.Config, probes map[string]bool) error {
+	open := map[string]*quorum.Open{}
+	if agreed.Agree > 0 {
+		var err error
+		if open, err = w.openOutages(ctx); err != nil {
+			return err
+		}
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.quorum, w.probes = agreed, probes
+	for name, judge := range w.judges {
+		if agreed.Agree == 0 || !w.votedOn(name) {
+			delete(w.judges, name)
+			continue
+		}
+		judge.Adopt(agreed)
+	}
+	for name, outage := range open {
+		if w.judges[name] == nil && w.votedOn(name) {
+			w.judges[name] = quorum.NewJudge(agreed, name, outage)
+		}
+	}
+	return nil
+}
+
+// asked reports whether anybody's vote counts.
+func (w *Watch) asked() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.quorum.Agree > 0
+}
+
+// votedOn needs mu.
+func (w *Watch) votedOn(probe string) bool { return w.probes == nil || w.probes[probe] }
+
+// openOutages reads from the journal which outages have not ended.
+func (w *Watch) openOutages(ctx context.Context) (map[string]*quorum.Open, error) {
 	var events []journal.Event
 	for _, kind := range []string{journal.KindOutageDeclared, journal.KindOutageConfirmed, journal.KindOutageEnded} {
 		some, err := w.cfg.Journal.Read(ctx, journal.Query{Kind: kind, Limit: changesRead, Newest: true})
 		if err != nil {
-			return fmt.Errorf("read outages back: %w", err)
+			return nil, fmt.Errorf("read outages back: %w", err)
 		}
 		events = append(events, some...)
 	}
@@ -90,7 +142,7 @@ func (w *Watch) restore(ctx context.Context) error {
 	for _, event := range events {
 		var change quorum.Change
 		if err := json.Unmarshal(event.Payload, &change); err != nil {
-			return fmt.Errorf("read outage of event %d: %w", event.Seq, err)
+			return nil, fmt.Errorf("read outage of event %d: %w", event.Seq, err)
 		}
 		if event.Kind == journal.KindOutageEnded {
 			delete(open, change.Probe)
@@ -98,10 +150,7 @@ func (w *Watch) restore(ctx context.Context) error {
 			open[change.Probe] = change.Outage
 		}
 	}
-	for probe, outage := range open {
-		w.judges[probe] = quorum.NewJudge(w.cfg.Quorum, probe, outage)
-	}
-	return nil
+	return open, nil
 }
 
 // Cast takes the result of a scheduled run at a checkpoint. It does not wait
@@ -119,12 +168,15 @@ func (w *Watch) Cast(name string, result probes.Result, started, known time.Time
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.quorum.Agree == 0 || !w.votedOn(result.Probe) {
+		return
+	}
 	w.tell(w.judge(result.Probe).Cast(vote, w.cfg.Now()))
 }
 
 func (w *Watch) judge(probe string) *quorum.Judge {
 	if w.judges[probe] == nil {
-		w.judges[probe] = quorum.NewJudge(w.cfg.Quorum, probe, nil)
+		w.judges[probe] = quorum.NewJudge(w.quorum, probe, nil)
 	}
 	return w.judges[probe]
 }

@@ -147,6 +147,36 @@ func TestAnOutageIsRecordedShownAndOutlivesARestart(t *testing.T) {
 	w.shows("!\ntocsin_outage{")
 }
 
+func TestAnotherQuorumKeepsVotesAndOutages(t *testing.T) {
+	w := begin(t)
+	w.cast("a", verdict.Timeout)
+	w.cast("b", verdict.Timeout)
+	w.flush()
+	use := func(agree int, checkpoints []string, probes ...string) {
+		t.Helper()
+		if err := w.watch.Use(t.Context(), quorum.Config{Agree: agree, Checkpoints: checkpoints}, probes); err != nil {
+			t.Fatal(err)
+		}
+	}
+	use(1, []string{"a", "b"}, "login")
+	w.shows(`tocsin_outage{probe="login"} 1`, `tocsin_quorum_voters{probe="login",vote="down"} 2`, `tocsin_quorum_voters{probe="login",vote="silent"} 0`)
+	use(1, []string{"a", "b"}, "jwks")
+	w.cast("a", verdict.OK)
+	w.shows("!probe=\"login\"")
+	use(0, nil)
+	w.cast("a", verdict.OK)
+	w.shows("!tocsin_quorum")
+	use(2, []string{"a", "b"}, "login")
+	w.shows(`tocsin_outage{probe="login"} 1`, `tocsin_quorum_decided{probe="login"} 0`)
+	w.cast("a", verdict.OK)
+	w.cast("b", verdict.OK)
+	w.flush()
+	w.shows(`tocsin_outage{probe="login"} 0`)
+	if got := w.recorded(); !slices.Equal(got, []string{journal.KindOutageDeclared, journal.KindOutageEnded}) {
+		t.Errorf("recorded %q", got)
+	}
+}
+
 func TestWhoIsAloneIsShown(t *testing.T) {
 	w := begin(t)
 	w.cast("b", verdict.Timeout)

@@ -38,7 +38,7 @@ func Load(path string) (*Plan, error) {
 	if err := errors.Join(check.problems...); err != nil {
 		return nil, err
 	}
-	return &Plan{file: file, document: document, sum: sha256.Sum256(data)}, nil
+	return &Plan{path: path, file: file, document: document, sum: sha256.Sum256(data)}, nil
 }
 
 // checker collects what is wrong with the values of a plan file.

@@ -21,6 +21,7 @@ import (
 // from a target alone.
 type Plan struct {
 	file     File
+	path     string
 	document *strictyaml.Document
 	memory   *memory.Book
 	// sum is of the bytes of the file.
@@ -53,6 +54,8 @@ type Entry struct {
 	Interval time.Duration
 	// Overlap is how many runs may be under way at once.
 	Overlap int
+	// Version tells states of the configuration of the probe apart.
+	Version string
 	// Off is true for a probe that is only run by hand.
 	Off bool
 }
@@ -76,9 +79,16 @@ func (p *Plan) Entries(t *target.Target) ([]Entry, error) {
 	if err != nil {
 		return nil, err
 	}
+	common, err := p.fingerprint(t)
+	if err != nil {
+		return nil, err
+	}
 	entries := make([]Entry, 0, len(journeys)+len(p.file.Checks))
 	for _, probe := range journeys {
 		entry := p.entry(probe, p.file.Journeys[probe.Name()])
+		if entry.Version, err = p.version(common, "journeys."+probe.Name(), nil); err != nil {
+			return nil, err
+		}
 		if long, ok := entry.Probe.(lasting); ok && entry.Overlap == 0 {
 			entry.Overlap = min(int((long.Longest()-1)/entry.Interval)+1, largestOverlap)
 		}
@@ -87,7 +97,7 @@ func (p *Plan) Entries(t *target.Target) ([]Entry, error) {
 	if err := p.checkJourneys(entries); err != nil {
 		return nil, err
 	}
-	checks, err := p.checks(t, entries)
+	checks, err := p.checks(t, entries, common)
 	if err != nil {
 		return nil, err
 	}
@@ -114,7 +124,7 @@ func (p *Plan) journeys(t *target.Target) ([]probes.Probe, error) {
 	return append(all, credentials...), nil
 }
 
-func (p *Plan) checks(t *target.Target, taken []Entry) ([]Entry, error) {
+func (p *Plan) checks(t *target.Target, taken []Entry, common []byte) ([]Entry, error) {
 	roots, err := t.Roots()
 	if err != nil {
 		return nil, fmt.Errorf("configure checks: %w", err)
@@ -134,7 +144,11 @@ func (p *Plan) checks(t *target.Target, taken []Entry) ([]Entry, error) {
 			if err != nil {
 				return nil, fmt.Errorf("make check %s: %w", check.Name, err)
 			}
-			entries = append(entries, p.entry(probe, check.Timing))
+			entry := p.entry(probe, check.Timing)
+			if entry.Version, err = p.version(common, fmt.Sprintf("checks[%d]", index), strictyaml.Files(check)); err != nil {
+				return nil, err
+			}
+			entries = append(entries, entry)
 		}
 	}
 	return entries, nil

@@ -37,6 +37,13 @@ func NewJudge(cfg Config, probe string, outage *Open) *Judge {
 	}
 }
 
+// Adopt makes others vote from now on. Votes of those that stay count on, and
+// an open outage stays open.
+func (j *Judge) Adopt(cfg Config) {
+	j.cfg = cfg
+	j.alone = slices.DeleteFunc(j.alone, func(name string) bool { return !slices.Contains(cfg.Checkpoints, name) })
+}
+
 // Standing is where a probe stands.
 type Standing struct {
 	Probe    string   `json:"probe"`

@@ -1,0 +1,184 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"path/filepath"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"tocsin/internal/target"
+	"tocsin/probes"
+	"tocsin/probes/maintenance"
+	"tocsin/probes/plan"
+	"tocsin/probes/quorum"
+	"tocsin/probes/schedule"
+)
+
+// configuration is what the files of a daemon say, checked and ready to be put
+// in force.
+type configuration struct {
+	paths    []string
+	target   *target.Target
+	planned  *plan.Plan
+	entries  []plan.Entry
+	calendar *maintenance.Calendar
+	// secrets are those that the files held when they were read.
+	secrets   []string
+	intervals map[string]time.Duration
+}
+
+// loadConfiguration reads all files. Also when it fails, the configuration knows
+// which files it tried.
+func (a *app) loadConfiguration(interval time.Duration) (*configuration, error) {
+	c := &configuration{paths: []string{a.targetPath}}
+	if a.planPath != "" {
+		c.paths = append(c.paths, a.planPath)
+	}
+	var err error
+	if c.target, err = a.loadTarget(); err != nil {
+		return c, err
+	}
+	if a.planPath == "" && c.target.Plan != "" {
+		c.paths = append(c.paths, c.target.Plan)
+	}
+	if a.memory == nil {
+		if err := a.remember(c.target, "serve"); err != nil {
+			return c, err
+		}
+	}
+	if c.planned, err = a.loadPlan(c.target, interval); err != nil {
+		return c, err
+	}
+	if c.entries, err = c.planned.Entries(c.target); err != nil {
+		return c, usageError(err)
+	}
+	if c.calendar, err = c.planned.Maintenance(c.target, c.entries); err != nil {
+		return c, usageError(err)
+	}
+	if c.secrets, err = c.target.Secrets(); err != nil {
+		// It is tried again for each bundle; until then exchanges are withheld.
+		a.log.Warn("what is secret is not known", "error", err)
+	}
+	c.intervals = make(map[string]time.Duration, len(c.entries))
+	for _, planned := range c.entries {
+		if !planned.Off {
+			c.intervals[planned.Probe.Name()] = planned.Interval
+		}
+	}
+	return c, nil
+}
+
+// files are those that a change of is to be noticed.
+func (c *configuration) files() []string {
+	all := slices.Clone(c.paths)
+	if c.target != nil {
+		all = append(all, c.target.Files()...)
+	}
+	if c.planned != nil {
+		all = append(all, c.planned.Files()...)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// scheduled are the probes that run by themselves.
+func (c *configuration) scheduled() []schedule.Entry {
+	entries := make([]schedule.Entry, 0, len(c.entries))
+	for _, planned := range c.entries {
+		if !planned.Off {
+			entries = append(entries, schedule.Entry{Probe: planned.Probe, Interval: planned.Interval, Overlap: planned.Overlap, Version: planned.Version})
+		}
+	}
+	return entries
+}
+
+func (c *configuration) probes() []probes.Probe { return probesOf(c.entries) }
+
+// votedOn are the probes that checkpoints may have a say in.
+func (c *configuration) votedOn() []string { return slices.Sorted(maps.Keys(c.intervals)) }
+
+// quorum is empty where nobody is asked.
+func (c *configuration) quorum() quorum.Config {
+	if agreed := c.planned.Quorum(); agreed != nil {
+		return *agreed
+	}
+	return quorum.Config{}
+}
+
+// inForce is the configuration that holds now, and what was secret before.
+type inForce struct {
+	atomic.Pointer[configuration]
+	// tried is the configuration that was read last, in force or refused.
+	tried  atomic.Pointer[configuration]
+	former atomic.Pointer[[]string]
+}
+
+// formerSecrets bounds how many secrets are remembered that are no longer in
+// use: runs under way at a change may still have used them.
+const formerSecrets = 1000
+
+func (f *inForce) set(next *configuration) {
+	if before := f.Load(); before != nil {
+		former := before.secrets
+		if known := f.former.Load(); known != nil {
+			former = append(slices.Clone(*known), former...)
+		}
+		slices.Sort(former)
+		former = slices.Compact(former)
+		former = former[max(len(former)-formerSecrets, 0):]
+		f.former.Store(&former)
+	}
+	f.Store(next)
+	f.tried.Store(next)
+}
+
+// secrets are those in use, and those that were before a reload.
+func (f *inForce) secrets() ([]string, error) {
+	now, err := f.Load().target.Secrets()
+	if former := f.former.Load(); former != nil {
+		now = append(now, *former...)
+	}
+	return now, err
+}
+
+// apply reads the files and puts what they say in force in all parts, or in
+// none.
+func (d *daemon) apply(ctx context.Context) (schedule.Change, error) {
+	before := d.now.Load()
+	next, err := d.app.loadConfiguration(d.options.interval)
+	d.now.tried.Store(next)
+	if err != nil {
+		return schedule.Change{}, plainError(err)
+	}
+	if next.target.Name != before.target.Name {
+		return schedule.Change{}, fmt.Errorf("%s: key \"name\": the target is now called %q, and what is known of %q cannot be told of another: restart tocsin serve, or change the name back",
+			filepath.Clean(d.app.targetPath), next.target.Name, before.target.Name)
+	}
+	if err := d.checkQuorum(next.quorum()); err != nil {
+		return schedule.Change{}, plainError(err)
+	}
+	if err := d.gathered.watch.Use(ctx, next.quorum(), next.votedOn()); err != nil {
+		return schedule.Change{}, err
+	}
+	change, err := d.monitoring.Replace(next.scheduled())
+	if err != nil {
+		return change, errors.Join(err, d.gathered.watch.Use(ctx, before.quorum(), before.votedOn()))
+	}
+	d.now.set(next)
+	d.onDemand.Replace(next.target, next.probes())
+	d.page.Use(next.target.Issuer, next.intervals)
+	return change, nil
+}
+
+// plainError takes the exit code off an error: nobody exits for it.
+func plainError(err error) error {
+	var exit *exitError
+	if errors.As(err, &exit) && exit.err != nil {
+		return exit.err
+	}
+	return err
+}

@@ -1,0 +1,122 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+	"os/signal"
+	"sync"
+	"syscall"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"tocsin/alerts/pager"
+	"tocsin/alerts/runbooks"
+	"tocsin/dashboards/console"
+	"tocsin/internal/journal"
+	"tocsin/internal/target"
+	"tocsin/internal/telemetry"
+	"tocsin/probes/history"
+	"tocsin/probes/monitor"
+	"tocsin/probes/reload"
+)
+
+// daemon is what tocsin serve is made of, and the configuration that its parts
+// have in force.
+type daemon struct {
+	app     *app
+	events  *journal.Journal
+	past    *history.History
+	options serveOptions
+	now     inForce
+
+	registry   *prometheus.Registry
+	gathered   *gathering
+	monitoring *monitor.Monitor
+	onDemand   *monitor.Blackbox
+	page       *console.Console
+	reloading  *reload.Reloader
+}
+
+// build makes the parts from the configuration that is in force.
+func (d *daemon) build(ctx context.Context) error {
+	first := d.now.Load()
+	d.registry = newRegistry()
+	announced := newWindows(&d.now)
+	d.registry.MustRegister(announced)
+	keeper, err := d.app.newKeeper(first.target, d.now.secrets, d.events)
+	if err != nil {
+		return err
+	}
+	traces, err := d.app.tracer(d.registry)
+	if err != nil {
+		return err
+	}
+	if d.gathered, err = d.gather(ctx, d.registry); err != nil {
+		return err
+	}
+	d.monitoring, err = monitor.New(monitor.Config{
+		Target: first.target.Name, Checkpoint: d.options.checkpoint, Entries: first.scheduled(), Maintenance: announced.at,
+		Journal: d.gathered.recorder, Evidence: keeper, Traces: traces, Registry: d.registry, Log: d.app.log,
+	})
+	if err != nil {
+		return err
+	}
+	d.onDemand = monitor.NewBlackbox(first.target, first.probes(), d.events, keeper, d.app.log)
+	if err := d.buildConsole(first); err != nil {
+		return err
+	}
+	d.reloading, err = reload.New(reload.Config{
+		Apply: d.apply, Files: func() []string { return d.now.tried.Load().files() }, Contents: target.Contents,
+		Journal: d.events, Registry: d.registry, Log: d.app.log,
+	})
+	return err
+}
+
+func newRegistry() *prometheus.Registry {
+	registry := prometheus.NewRegistry()
+	build := prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: telemetry.MetricBuildInfo, Help: "Version of tocsin, as a label; always 1.",
+		ConstLabels: prometheus.Labels{telemetry.LabelVersion: telemetry.Version},
+	})
+	build.Set(1)
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), build)
+	return registry
+}
+
+func (d *daemon) buildConsole(first *configuration) error {
+	runs := d.app.runsFolder()
+	if err := os.MkdirAll(runs, 0o700); err != nil {
+		return fmt.Errorf("make folder of runs: %w", err)
+	}
+	var err error
+	d.page, err = console.New(console.Config{
+		Target: first.target.Name, Issuer: first.target.Issuer, Journal: d.events, Intervals: first.intervals, RunsDir: runs, Log: d.app.log,
+	})
+	return err
+}
+
+func (d *daemon) handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/", d.page)
+	mux.Handle("GET /metrics", promhttp.HandlerFor(d.registry, promhttp.HandlerOpts{EnableOpenMetrics: true, Registry: d.registry}))
+	mux.Handle("GET /probe", d.onDemand)
+	mux.Handle(pager.Path, pager.NewReceiver(d.events, d.app.log))
+	mux.Handle("GET "+runbooks.Path, runbooks.Handler())
+	mux.Handle(reload.Path, d.reloading)
+	return mux
+}
+
+// run runs the probes, and what changes them, until ctx ends.
+func (d *daemon) run(ctx context.Context) {
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	defer signal.Stop(hangups)
+	var reloading sync.WaitGroup
+	reloading.Go(func() { d.reloading.Run(ctx, hangups) })
+	defer reloading.Wait()
+	d.gathered.around(ctx, d.monitoring.Run)
+}
