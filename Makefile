@@ -20,7 +20,8 @@ BUILD   := go build -buildvcs=false
 
 # The race detector doubles a test's time. These packages share memory between
 # goroutines; the rest are values and functions over them.
-RACE    := $(addsuffix /...,./chaos ./internal/journal ./probes/monitor ./probes/schedule ./scenarios/engine ./scenarios/ledger \
+RACE    := $(addsuffix /...,./chaos ./internal/journal ./probes/checkpoint ./probes/monitor ./probes/outage ./probes/quorum \
+           ./probes/reload ./probes/schedule ./scenarios/engine ./scenarios/ledger \
            ./system/hsm/client ./system/hsm/pkcs11pool ./system/identity/attempts ./system/identity/clients \
            ./system/identity/keyset ./system/identity/store/hedge ./system/lab/fault ./visual/capture ./internal/browser)
 # Some of its checks wait half a minute for a code to grow old; they run in full

@@ -28,11 +28,11 @@ func TestContentChangesOnlyWithWhatIsSaid(t *testing.T) {
 		text string
 		same bool
 	}{
-		"comments, places and quotes":   {"# new\n\nchecks: [{name: 'a', tags: [\"x\", y]}] # there\n", true},
-		"another entry after it":        {"checks:\n  - name: a\n    tags: [x, y]\n  - name: b\n", true},
-		"another value":                 {"checks: [{name: a, tags: [x, z]}]", false},
-		"the same words cut otherwise":  {"checks: [{name: a, tags: ['x, y']}]", false},
-		"another key":                   {"checks: [{name: a}]", false},
+		"comments, places and quotes":  {"# new\n\nchecks: [{name: 'a', tags: [\"x\", y]}] # there\n", true},
+		"another entry after it":       {"checks:\n  - name: a\n    tags: [x, y]\n  - name: b\n", true},
+		"another value":                {"checks: [{name: a, tags: [x, z]}]", false},
+		"the same words cut otherwise": {"checks: [{name: a, tags: ['x, y']}]", false},
+		"another key":                  {"checks: [{name: a}]", false},
 	} {
 		if got := read(tc.text); (got == first) != tc.same {
 			t.Errorf("%s: %s beside %s", name, got, first)
