@@ -16,7 +16,8 @@ type Login struct {
 	Method string `yaml:"method"`
 	// URL is where eSignet's REST interface is, for the driver esignet.
 	URL string `yaml:"url"`
-	// Fields are names of inputs, for the driver form. Empty ones are found.
+	// Fields are names of inputs, for the driver form, or CSS selectors, for
+	// the driver browser. Empty ones are found.
 	Fields LoginFields `yaml:"fields"`
 	OTP    OTP         `yaml:"otp"`
 }
@@ -27,6 +28,8 @@ const (
 	DriverForm = "form"
 	// DriverESignet speaks the REST interface that eSignet's own pages use.
 	DriverESignet = "esignet"
+	// DriverBrowser drives any login in a Chromium.
+	DriverBrowser = "browser"
 )
 
 // The methods of a login.
@@ -35,12 +38,14 @@ const (
 	MethodOTP = "otp"
 )
 
-// LoginFields are the names of the form's inputs; an empty one is found by what
-// the page says of it.
+// LoginFields are the form's inputs; an empty one is found by what the page says
+// of it.
 type LoginFields struct {
 	IndividualID string `yaml:"individual_id"`
 	Secret       string `yaml:"secret"`
 	Code         string `yaml:"code"`
+	// Submit is the button that sends the login form, for the driver browser.
+	Submit string `yaml:"submit"`
 }
 
 // OTP says how one-time codes come to the synthetic person. Without a kind,
@@ -173,14 +178,17 @@ func (l *Login) files() []*string {
 }
 
 func (c *checker) login(l *Login) {
-	c.choice("login.driver", l.Driver, DriverForm, DriverESignet)
+	c.choice("login.driver", l.Driver, DriverForm, DriverESignet, DriverBrowser)
 	c.choice("login.method", l.Method, MethodPIN, MethodOTP)
 	c.url("login.url", l.URL, false)
 	if l.URL != "" && l.Driver != DriverESignet {
 		c.report("login.url", "is for the driver esignet only", "the other drivers start where discovery says")
 	}
-	if l.Fields != (LoginFields{}) && l.Driver != DriverForm {
-		c.report("login.fields", "are for the driver form only", "leave them out")
+	if l.Fields != (LoginFields{}) && l.Driver == DriverESignet {
+		c.report("login.fields", "are for the drivers form and browser only", "leave them out")
+	}
+	if l.Fields.Submit != "" && l.Driver == DriverForm {
+		c.report("login.fields.submit", "is for the driver browser only", "the driver form finds the button by itself")
 	}
 	if l.OTP.Kind == OTPNone {
 		if l.Method == MethodOTP {

@@ -100,6 +100,8 @@ func TestWhatIsWrongInATargetFileIsNamedWithItsLine(t *testing.T) {
 		"two offers":                           {"zones:\n", "credential: {configuration_id: id, offer: {link_file: pin, url: \"https://a.example/o\"}}\nzones:\n", 13, "credential.offer.link_file", "one offer only"},
 		"an offer asked for without JSON":      {"zones:\n", "credential: {configuration_id: id, offer: {url: \"https://a.example/o\", body: hello}}\nzones:\n", 13, "credential.offer.body", "is not JSON"},
 		"an offer asked for nowhere":           {"zones:\n", "credential: {configuration_id: id, offer: {body: '{}'}}\nzones:\n", 13, "credential.offer.body", "not used"},
+		"a driver nobody knows":                {"zones:\n", "login: {driver: browsr}\nzones:\n", 13, "login.driver", "choose from form, esignet, browser"},
+		"a button for a driver that has none":  {"zones:\n", "login: {driver: form, fields: {submit: go}}\nzones:\n", 13, "login.fields.submit", "for the driver browser only"},
 		"a feature nobody knows":               {"zones:\n", "features: [par, refersh]\nzones:\n", 13, "features[1]", "choose from par"},
 		"a feature twice":                      {"zones:\n", "features: [par, par]\nzones:\n", 13, "features[1]", "twice"},
 		"a relative redirect URI":              {"https://localhost:8443/synthetic", "/synthetic", 8, "client.redirect_uri", "not an absolute URL"},

@@ -169,11 +169,11 @@ func same(result probes.Result) failure {
 // result takes secrets out of what a probe said.
 func (r *Redactor) result(result probes.Result) probes.Result {
 	result.Exchanges, result.Artifacts = nil, nil
-	result.Detail = r.known.Replace(result.Detail)
+	result.Detail = r.sentence(result.Detail)
 	steps := make([]probes.Step, len(result.Steps))
 	copy(steps, result.Steps)
 	for index := range steps {
-		steps[index].Error = r.known.Replace(steps[index].Error)
+		steps[index].Error = r.sentence(steps[index].Error)
 	}
 	result.Steps = steps
 	return result

@@ -84,6 +84,16 @@ func (r *Redactor) Text(text string) string {
 	})
 }
 
+// sentence takes secrets out of what a probe said, which may quote a page. What
+// only looks random stays: it may be the name of a key that is wrong.
+func (r *Redactor) sentence(text string) string {
+	text = compactJOSE.ReplaceAllStringFunc(r.known.Replace(text), describeJOSE)
+	return parameter.ReplaceAllStringFunc(text, func(found string) string {
+		part := parameter.FindStringSubmatch(found)
+		return part[1] + part[2] + "=" + parameterValue(part[2], part[3])
+	})
+}
+
 func redacted(value string) string {
 	if value == "" {
 		return ""

@@ -108,9 +108,9 @@ func (c *Client) Do(ctx context.Context, request *http.Request) (*Reply, probes.
 	hop := probes.Hop{Method: request.Method, URL: WithoutQuery(request.URL), SpanID: span.SpanID, Started: time.Now()}
 	bounded, cancel := context.WithTimeout(ctx, c.cfg.Timeout)
 	defer cancel()
-	watch := newStopwatch()
-	reply, err := c.roundTrip(request.WithContext(watch.trace(bounded)), watch)
-	hop.MS, hop.Phases = watch.read()
+	watch := NewStopwatch()
+	reply, err := c.roundTrip(request.WithContext(watch.Trace(bounded)), watch)
+	hop.MS, hop.Phases = watch.Read()
 	if err != nil {
 		return nil, hop, c.explain(ctx, request.URL, watch, err)
 	}
@@ -118,7 +118,7 @@ func (c *Client) Do(ctx context.Context, request *http.Request) (*Reply, probes.
 	return reply, hop, nil
 }
 
-func (c *Client) roundTrip(request *http.Request, watch *stopwatch) (reply *Reply, err error) {
+func (c *Client) roundTrip(request *http.Request, watch *Stopwatch) (reply *Reply, err error) {
 	response, err := c.http.Do(request)
 	if err != nil {
 		return nil, err
@@ -132,7 +132,7 @@ func (c *Client) roundTrip(request *http.Request, watch *stopwatch) (reply *Repl
 	if err != nil {
 		return nil, err
 	}
-	watch.done()
+	watch.Done()
 	if len(body) > maxBody {
 		return nil, &Failure{Reason: verdict.Content, Detail: fmt.Sprintf("answer of %s is larger than %d bytes", WithoutQuery(request.URL), maxBody)}
 	}

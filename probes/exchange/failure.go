@@ -86,8 +86,8 @@ type Circumstances struct {
 }
 
 // explain turns a transport error into a failure.
-func (c *Client) explain(outer context.Context, address *url.URL, watch *stopwatch, err error) *Failure {
-	return Explain(outer, Circumstances{Host: address.Host, Timeout: c.cfg.Timeout, Doing: watch.inProgress(), Now: c.cfg.Now}, err)
+func (c *Client) explain(outer context.Context, address *url.URL, watch *Stopwatch, err error) *Failure {
+	return Explain(outer, Circumstances{Host: address.Host, Timeout: c.cfg.Timeout, Doing: watch.Doing(), Now: c.cfg.Now}, err)
 }
 
 // Explain turns a transport error into a failure. Outer is the context of the

@@ -10,10 +10,10 @@ import (
 	"tocsin/probes"
 )
 
-// stopwatch times the phases of one exchange. The hooks of httptrace run on
+// Stopwatch times the phases of one exchange. The hooks of httptrace run on
 // goroutines of the transport, and may run after the exchange has ended: the
 // lock makes that harmless.
-type stopwatch struct {
+type Stopwatch struct {
 	mu      sync.Mutex
 	started time.Time
 	ended   time.Time
@@ -24,11 +24,13 @@ type stopwatch struct {
 	doing string
 }
 
-func newStopwatch() *stopwatch {
-	return &stopwatch{started: time.Now(), doing: "while connecting"}
+// NewStopwatch starts one.
+func NewStopwatch() *Stopwatch {
+	return &Stopwatch{started: time.Now(), doing: "while connecting"}
 }
 
-func (s *stopwatch) trace(ctx context.Context) context.Context {
+// Trace is ctx with the hooks that tell the stopwatch how far the exchange is.
+func (s *Stopwatch) Trace(ctx context.Context) context.Context {
 	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		DNSStart: func(httptrace.DNSStartInfo) { s.begin(&s.dns, "while resolving its name") },
 		DNSDone:  func(httptrace.DNSDoneInfo) { s.end(s.dns, &s.phases.DNS) },
@@ -49,7 +51,7 @@ func (s *stopwatch) trace(ctx context.Context) context.Context {
 	})
 }
 
-func (s *stopwatch) begin(at *time.Time, doing string) {
+func (s *Stopwatch) begin(at *time.Time, doing string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if at.IsZero() {
@@ -58,9 +60,9 @@ func (s *stopwatch) begin(at *time.Time, doing string) {
 	s.doing = doing
 }
 
-func (s *stopwatch) end(since time.Time, into **float64) { s.endUnless(nil, since, into) }
+func (s *Stopwatch) end(since time.Time, into **float64) { s.endUnless(nil, since, into) }
 
-func (s *stopwatch) endUnless(err error, since time.Time, into **float64) {
+func (s *Stopwatch) endUnless(err error, since time.Time, into **float64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err == nil && !since.IsZero() {
@@ -68,7 +70,7 @@ func (s *stopwatch) endUnless(err error, since time.Time, into **float64) {
 	}
 }
 
-func (s *stopwatch) gotFirstByte() {
+func (s *Stopwatch) gotFirstByte() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.firstByte = time.Now()
@@ -78,8 +80,8 @@ func (s *stopwatch) gotFirstByte() {
 	}
 }
 
-// done marks the last byte of the answer.
-func (s *stopwatch) done() {
+// Done marks the last byte of the answer.
+func (s *Stopwatch) Done() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.ended = time.Now()
@@ -88,8 +90,8 @@ func (s *stopwatch) done() {
 	}
 }
 
-// read returns the milliseconds of the exchange and its phases.
-func (s *stopwatch) read() (float64, probes.Phases) {
+// Read returns the milliseconds of the exchange and its phases.
+func (s *Stopwatch) Read() (float64, probes.Phases) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.ended.IsZero() {
@@ -98,7 +100,8 @@ func (s *stopwatch) read() (float64, probes.Phases) {
 	return float64(s.ended.Sub(s.started).Microseconds()) / 1000, s.phases
 }
 
-func (s *stopwatch) inProgress() string {
+// Doing is the phase in progress, in words such as "while connecting".
+func (s *Stopwatch) Doing() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.doing

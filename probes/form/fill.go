@@ -197,14 +197,18 @@ type Submission struct {
 	Method string
 	Action *url.URL
 	Values url.Values
+	// Form and Button are the refs of what is sent and of what is pressed for
+	// it; empty without.
+	Form, Button string
 }
 
 // submission is the form with values, sent by a button or, for nil, by none.
 func (f Form) submission(values url.Values, button *Input) Submission {
-	sent := Submission{Method: f.Method, Action: f.Action, Values: values}
+	sent := Submission{Method: f.Method, Action: f.Action, Values: values, Form: f.Ref}
 	if button == nil {
 		return sent
 	}
+	sent.Button = button.Ref
 	if button.Name != "" && button.Type != "image" {
 		values.Add(button.Name, button.Value)
 	}

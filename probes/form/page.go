@@ -24,6 +24,9 @@ type Page struct {
 
 // Form is one HTML form.
 type Form struct {
+	// Ref is what the reader of a page that is on a screen knows the form by;
+	// empty for one that was parsed.
+	Ref    string
 	Method string
 	// Action is absolute.
 	Action *url.URL
@@ -38,6 +41,9 @@ type Form struct {
 
 // Input is one control of a form. Text is what a person reads on a button.
 type Input struct {
+	// Ref is like that of a form.
+	Ref string
+
 	Name, Type, Value, ID, Text string
 	Checked                     bool
 	// Label is what a person reads about it: its label, aria-label and

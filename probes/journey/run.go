@@ -2,6 +2,7 @@ package journey
 
 import (
 	"context"
+	"crypto/x509"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -138,6 +139,23 @@ func (r *Run) Add(hop probes.Hop) {
 
 // Record remembers an exchange for the evidence. Send does it by itself.
 func (r *Run) Record(done probes.Exchange) { r.result.Exchanges = append(r.result.Exchanges, done) }
+
+// Step is the name of the step in progress, or of the last one.
+func (r *Run) Step() string {
+	if r.step == nil {
+		return ""
+	}
+	return r.step.Name
+}
+
+// Leave leaves a file for the evidence of a run that goes wrong.
+func (r *Run) Leave(left probes.Artifact) { r.result.Artifacts = append(r.result.Artifacts, left) }
+
+// Network is how the target is reached: the roots to trust, nil for those of
+// the machine, and what host:port is dialled instead of which.
+func (r *Run) Network() (roots *x509.CertPool, connectTo map[string]string) {
+	return r.cfg.Roots, r.cfg.ConnectTo
+}
 
 // Heard remembers what the target says the time is. Send does it by itself.
 func (r *Run) Heard(header http.Header) { r.clocks.observe(r.cfg.Now(), r.cfg.Now(), header) }

@@ -52,11 +52,20 @@ func FromTarget(t *target.Target) (Config, error) {
 		return Config{}, err
 	}
 	return Config{
-		// A login may have to wait for its one-time code.
-		Config: journey.Config{Target: t.Name, Roots: roots, ConnectTo: t.ConnectTo, AttemptTimeout: 10*time.Second + t.Login.OTP.Longest()},
+		Config: journey.Config{Target: t.Name, Roots: roots, ConnectTo: t.ConnectTo, AttemptTimeout: attemptTimeout(t)},
 		Issuer: t.Issuer, StatedIssuer: t.StatedIssuer, Client: t.Client, Service: t.ServiceClient, Driver: driver,
 		Account: t.Accounts.Probe, Features: t.Features, Zones: t.Zones, Memory: memory.New(),
 	}, nil
+}
+
+// attemptTimeout bounds a login, which may have to wait for its one-time code,
+// or for a browser to start and its pages to come to rest.
+func attemptTimeout(t *target.Target) time.Duration {
+	limit := 10*time.Second + t.Login.OTP.Longest()
+	if t.Login.Driver == target.DriverBrowser {
+		limit += 30 * time.Second
+	}
+	return limit
 }
 
 // Probe makes the probe of one journey through the provider. Other families

@@ -7,6 +7,7 @@ import (
 	"tocsin/internal/target"
 	"tocsin/probes/form"
 	"tocsin/probes/login"
+	"tocsin/probes/login/browser"
 	"tocsin/probes/login/esignet"
 	"tocsin/probes/login/pages"
 	"tocsin/probes/otp"
@@ -27,6 +28,11 @@ func driver(t *target.Target) (Driver, error) {
 		fields := t.Login.Fields
 		return pages.New(pages.Config{
 			Person: person, Fields: form.Fields{ID: fields.IndividualID, Secret: fields.Secret, Code: fields.Code},
+		}), nil
+	case target.DriverBrowser:
+		fields := t.Login.Fields
+		return browser.New(browser.Config{
+			Person: person, Fields: browser.Selectors{ID: fields.IndividualID, Secret: fields.Secret, Code: fields.Code, Submit: fields.Submit},
 		}), nil
 	case target.DriverESignet:
 		return esignet.New(esignet.Config{
