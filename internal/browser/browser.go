@@ -24,7 +24,7 @@ type Options struct {
 	// MaxMemory is how many bytes all its processes may use together. A page
 	// that makes it use more ends it with ErrMemory. Default 2 GiB.
 	MaxMemory int64
-	// StartTimeout bounds the start. Default 20 s.
+	// StartTimeout bounds the start. Default 45 s: a busy machine takes ten.
 	StartTimeout time.Duration
 	// Log gets what is of interest when something is debugged; nil for nobody.
 	Log *slog.Logger
@@ -38,7 +38,7 @@ func (o *Options) defaults() {
 		o.MaxMemory = 2 << 30
 	}
 	if o.StartTimeout == 0 {
-		o.StartTimeout = 20 * time.Second
+		o.StartTimeout = 45 * time.Second
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -90,8 +90,8 @@ func Start(ctx context.Context, options Options) (*Browser, error) {
 	limit := time.AfterFunc(options.StartTimeout, stopBrowser)
 	started.version, err = chromedp.Run(browserCtx, product)
 	started.group.led()
-	if !limit.Stop() && err == nil {
-		err = context.DeadlineExceeded
+	if !limit.Stop() {
+		err = fmt.Errorf("not within %s", options.StartTimeout)
 	}
 	if err != nil {
 		err = fmt.Errorf("%w: %s does not start: %w", ErrCrashed, options.Path, briefly(err))

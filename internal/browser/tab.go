@@ -50,7 +50,7 @@ type Tab struct {
 }
 
 // openTimeout bounds opening a tab, and closing takes no longer.
-const openTimeout = 15 * time.Second
+const openTimeout = 30 * time.Second
 
 // Open opens a tab. Close must follow. It lives until then, whatever becomes of
 // ctx; see Within.

@@ -86,10 +86,15 @@ func (d *Driver) start(ctx context.Context, run *journey.Run, request login.Requ
 	return made, nil
 }
 
-// ownFault is a browser that cannot be used.
+// ownFault is a browser that cannot be used, or is not ready before the login
+// should be over: this machine is too slow, and the target has been asked for
+// nothing yet.
 func ownFault(ctx context.Context, err error) *exchange.Failure {
-	if cause := context.Cause(ctx); cause != nil {
-		return stopped(cause, "while the browser started")
+	if errors.Is(ctx.Err(), context.Canceled) {
+		return stopped(context.Cause(ctx), "while the browser started")
+	}
+	if ctx.Err() != nil {
+		return exchange.Ownf(verdict.OwnBrowser, err, "the browser was not ready in time: this machine is too busy")
 	}
 	return exchange.Ownf(verdict.OwnBrowser, err, "the browser cannot be used: %v", err)
 }

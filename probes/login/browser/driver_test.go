@@ -371,13 +371,13 @@ func TestEvidenceOfAFailedLoginHoldsNoSecret(t *testing.T) {
 	}
 }
 
-func TestLoginThatIsStoppedLeavesNoBrowser(t *testing.T) {
+func TestBrowserThatIsNotReadyInTimeIsOurOwnFault(t *testing.T) {
 	s := newSite(t)
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
 	s.script = "" // a page on which nothing ever comes
 	result, _ := s.logIn(t, browser.Config{Person: person(t, personPIN)}, 100*time.Millisecond)
 	s.Server.CloseClientConnections()
-	if result.Reason != verdict.Timeout || !strings.Contains(result.Detail, "took longer than") {
+	if result.Reason != verdict.OwnBrowser || !strings.Contains(result.Detail, "not ready in time") {
 		t.Errorf("%s at %s: %s", result.Reason, result.FailedStep, result.Detail)
 	}
 }

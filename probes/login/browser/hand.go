@@ -124,7 +124,7 @@ func (h *hand) Arrive(ctx context.Context, told bool) (login.View, error) {
 				return login.View{}, exchange.Brokenf(verdict.Content, "the page cannot be read: %v", err)
 			}
 			if waiting.enough(seen, h.asks(page), h.tab.Traffic().Quiet(quietFor), time.Now()) {
-				return h.view(ctx, bounded, seen, page, told)
+				return h.view(bounded, seen, page, told)
 			}
 		}
 		select {
@@ -158,7 +158,7 @@ func (h *hand) asks(page *form.Page) bool {
 }
 
 // view is what was seen of a page that waits for the person.
-func (h *hand) view(ctx, bounded context.Context, seen survey, page *form.Page, told bool) (login.View, error) {
+func (h *hand) view(ctx context.Context, seen survey, page *form.Page, told bool) (login.View, error) {
 	if seen.Wrong != "" {
 		return login.View{}, exchange.Ownf(verdict.OwnConfig, nil, "%q in login.fields of the target file is no CSS selector", seen.Wrong)
 	}
@@ -179,7 +179,7 @@ func (h *hand) view(ctx, bounded context.Context, seen survey, page *form.Page, 
 	}
 	if !h.figured && asks {
 		h.figured = true
-		h.figures(bounded)
+		h.figures(ctx)
 	}
 	return login.View{Page: page, Path: address.Path}, nil
 }
