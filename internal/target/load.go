@@ -49,6 +49,7 @@ func (t *Target) defaults() {
 	t.Client.Auth = defaultAuth(t.Client.Auth, t.Client.SecretFile)
 	t.ServiceClient.Auth = defaultAuth(t.ServiceClient.Auth, t.ServiceClient.SecretFile)
 	t.Credential.defaults(t.Issuer)
+	t.Refresh.defaults()
 	if len(t.Client.Scopes) == 0 {
 		t.Client.Scopes = []string{"openid"}
 	}
@@ -88,6 +89,8 @@ func (c *checker) target(t *Target) {
 	c.serviceClient(t.ServiceClient)
 	c.connectTo(t.ConnectTo)
 	c.features(t.Features)
+	c.refresh(t.Refresh)
+	c.conformance(t.Conformance)
 	c.accounts(t.Accounts, t.Login.Method)
 	c.login(&t.Login)
 	c.credential(t.Credential)

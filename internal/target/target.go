@@ -29,8 +29,12 @@ type Target struct {
 	ServiceClient ServiceClient     `yaml:"service_client"`
 	// Features are what the provider promises beyond a login.
 	Features []string `yaml:"features"`
-	Accounts Accounts `yaml:"accounts"`
-	Login    Login    `yaml:"login"`
+	// Refresh is what it promises about refresh tokens.
+	Refresh Refresh `yaml:"refresh"`
+	// Conformance is what was decided about the checks of conformance.
+	Conformance Conformance `yaml:"conformance"`
+	Accounts    Accounts    `yaml:"accounts"`
+	Login       Login       `yaml:"login"`
 	// Credential is asked for by the credential journeys.
 	Credential Credential `yaml:"credential"`
 	// Zones are the entries of single zones; empty where there are none.

@@ -23,6 +23,9 @@ type Failure struct {
 	Reason verdict.Reason
 	// Detail is the sentence.
 	Detail string
+	// Part is the part of a step that went wrong, where that was a step of its
+	// own; empty for the whole.
+	Part string
 	// RetryAfter is what the target asked for; 0 when it did not.
 	RetryAfter time.Duration
 	Err        error

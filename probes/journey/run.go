@@ -3,6 +3,7 @@ package journey
 import (
 	"context"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -27,6 +28,8 @@ type Run struct {
 	trace  telemetry.Trace
 	result *probes.Result
 	step   *probes.Step
+	// taking is true while a step is in progress.
+	taking bool
 	// exchanges is made when it is first asked for: not every journey needs
 	// cookies and connections that are kept.
 	exchanges *exchange.Client
@@ -36,11 +39,16 @@ type Run struct {
 }
 
 // Take makes one step, times it and remembers it, and names it as the failed
-// one when it fails.
+// one when it fails. A step that is taken within another is a part of that one:
+// only its failure says its name.
 func (r *Run) Take(ctx context.Context, name string, act func(context.Context) error) error {
+	if r.taking {
+		return partly(name, act(ctx))
+	}
 	started := time.Now()
-	r.step = &probes.Step{Name: name, Started: started}
+	r.step, r.taking = &probes.Step{Name: name, Started: started}, true
 	err := act(ctx)
+	r.taking = false
 	r.step.MS = milliseconds(time.Since(started))
 	if err != nil {
 		r.step.Error = err.Error()
@@ -48,6 +56,24 @@ func (r *Run) Take(ctx context.Context, name string, act func(context.Context) e
 	}
 	r.result.Steps = append(r.result.Steps, *r.step)
 	return err
+}
+
+// partly is the failure of a part of a step.
+func partly(name string, err error) error {
+	var failure *exchange.Failure
+	if !errors.As(err, &failure) {
+		return err
+	}
+	part := *failure
+	part.Detail, part.Part = name+": "+part.Detail, name
+	return &part
+}
+
+// Restart forgets cookies and connections, as a browser that was just started
+// has none.
+func (r *Run) Restart() {
+	r.close()
+	r.exchanges = nil
 }
 
 // Skip remembers a step that does not apply, and why.

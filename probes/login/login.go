@@ -2,6 +2,7 @@ package login
 
 import (
 	"net/url"
+	"slices"
 
 	"tocsin/internal/target"
 	"tocsin/internal/verdict"
@@ -18,12 +19,22 @@ type Request struct {
 	// RedirectURI is where the client is registered to be answered. It is never
 	// fetched.
 	RedirectURI string
+	// Others are redirect URIs that end the login as well, for requests that
+	// name one that is not registered. They are never fetched either.
+	Others []string
+	// Known is true for a person who has logged in from this browser before:
+	// then the provider need not ask who is there.
+	Known bool
 }
 
-// Answers reports whether address is the redirect URI, whatever parameters the
-// provider has added to it.
+// Answers reports whether address is a redirect URI of the request, whatever
+// parameters the provider has added to it.
 func (r Request) Answers(address *url.URL) bool {
-	registered, err := url.Parse(r.RedirectURI)
+	return leads(r.RedirectURI, address) || slices.ContainsFunc(r.Others, func(other string) bool { return leads(other, address) })
+}
+
+func leads(redirectURI string, address *url.URL) bool {
+	registered, err := url.Parse(redirectURI)
 	if err != nil || address.Scheme != registered.Scheme || address.Host != registered.Host || address.Path != registered.Path {
 		return false
 	}

@@ -38,6 +38,8 @@ type Walk struct {
 	Person Person
 	Fields form.Fields
 	Hand   Hand
+	// Known is true where the provider need not ask who is there.
+	Known bool
 	// Run is the attempt whose steps are taken.
 	Run *journey.Run
 
@@ -76,7 +78,7 @@ func (w *Walk) Login(ctx context.Context) (landed *url.URL, err error) {
 	}{
 		{"authorize", w.Hand.Open, nil},
 		{"login-form", w.openLoginForm, nil},
-		{"login", w.logIn, w.asksOnlyCode},
+		{"login", w.logIn, func() bool { return w.form == nil || w.asksOnlyCode() }},
 		{"otp", w.enterCode, func() bool { return !w.asksOnlyCode() }},
 		{"consent", w.consent, nil},
 	} {
@@ -125,10 +127,13 @@ func (w *Walk) openLoginForm(ctx context.Context) error {
 	if err := w.choose(ctx); err != nil || w.Landed != nil {
 		return err
 	}
-	if w.form == nil {
-		return exchange.Brokenf(verdict.LoginForm, "the page at %s has no login form%s", w.Path, titled(w.Page))
+	if w.form != nil {
+		return nil
 	}
-	return nil
+	if _, asks := w.Page.Consent(); asks && w.Known {
+		return nil
+	}
+	return exchange.Brokenf(verdict.LoginForm, "the page at %s has no login form%s", w.Path, titled(w.Page))
 }
 
 // choose goes to the way to log in that the person prefers, if the page is for

@@ -21,6 +21,17 @@ const assertionLifetime = time.Minute
 // is the issuer alone, as FAPI 2.0 (section 5.3.2.1) demands that servers
 // accept: an assertion for a shared token endpoint could be replayed elsewhere.
 func assertion(keyFile, clientID, audience string, now time.Time) (string, error) {
+	return signAssertion(keyFile, assertionClaims(clientID, audience, now))
+}
+
+func assertionClaims(clientID, audience string, now time.Time) map[string]any {
+	return map[string]any{
+		"iss": clientID, "sub": clientID, "aud": audience, "jti": rand.Text(),
+		"iat": now.Unix(), "nbf": now.Unix(), "exp": now.Add(assertionLifetime).Unix(),
+	}
+}
+
+func signAssertion(keyFile string, claims map[string]any) (string, error) {
 	key, err := readKey(keyFile)
 	if err != nil {
 		return "", err
@@ -33,10 +44,6 @@ func assertion(keyFile, clientID, audience string, now time.Time) (string, error
 	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: algorithm, Key: key}, options)
 	if err != nil {
 		return "", fmt.Errorf("client key %s: %w", keyFile, err)
-	}
-	claims := jwt.Claims{
-		Issuer: clientID, Subject: clientID, Audience: jwt.Audience{audience}, ID: rand.Text(),
-		IssuedAt: jwt.NewNumericDate(now), NotBefore: jwt.NewNumericDate(now), Expiry: jwt.NewNumericDate(now.Add(assertionLifetime)),
 	}
 	signed, err := jwt.Signed(signer).Claims(claims).Serialize()
 	if err != nil {

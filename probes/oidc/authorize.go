@@ -62,7 +62,10 @@ func (s *Session) parameters() url.Values {
 // push sends the authorization request to the provider directly, so that
 // nobody on the way can change it (RFC 9126, section 2).
 func (s *Session) push(ctx context.Context) error {
-	reply, err := s.Post(ctx, s.Provider.PAREndpoint, s.parameters())
+	parameters := s.parameters()
+	// Whatever proves the client, the request says whose it is.
+	parameters.Set("client_id", s.cfg.Client.ID)
+	reply, err := s.Post(ctx, s.Provider.PAREndpoint, parameters)
 	if err != nil {
 		return err
 	}
@@ -101,19 +104,21 @@ func (s *Session) address() (*url.URL, error) {
 }
 
 // signIn lets the driver take the person from the authorization request to the
-// redirect URI, which the flow has then landed at.
-func (s *Session) signIn(ctx context.Context) error {
+// redirect URI, or one of the others. The flow has then landed there.
+func (s *Session) signIn(ctx context.Context, others ...string) error {
 	address, err := s.address()
 	if err != nil {
 		return err
 	}
-	s.flow.landed, err = s.cfg.Driver.Login(ctx, s.Run, s.answerable(address))
+	request := s.answerable(address)
+	request.Others = others
+	s.flow.landed, err = s.cfg.Driver.Login(ctx, s.Run, request)
 	return err
 }
 
 // answerable is a request at address whose answer comes to the client.
 func (s *Session) answerable(address *url.URL) login.Request {
-	return login.Request{Address: address, RedirectURI: s.cfg.Client.RedirectURI}
+	return login.Request{Address: address, RedirectURI: s.cfg.Client.RedirectURI, Known: s.known}
 }
 
 // receiveCode reads the authorization response (OpenID Connect Core, section

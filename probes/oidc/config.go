@@ -24,7 +24,9 @@ type Config struct {
 	// Account is who logs in, and Features what the target file promises.
 	Account  target.Account
 	Features []string
-	Zones    []target.Zone
+	// Refresh is what it promises about refresh tokens.
+	Refresh target.Refresh
+	Zones   []target.Zone
 	// Driver logs the synthetic person in.
 	Driver Driver
 	// Memory is what the probes remember between runs. By default it ends with
@@ -54,7 +56,7 @@ func FromTarget(t *target.Target) (Config, error) {
 	return Config{
 		Config: journey.Config{Target: t.Name, Roots: roots, ConnectTo: t.ConnectTo, AttemptTimeout: attemptTimeout(t)},
 		Issuer: t.Issuer, StatedIssuer: t.StatedIssuer, Client: t.Client, Service: t.ServiceClient, Driver: driver,
-		Account: t.Accounts.Probe, Features: t.Features, Zones: t.Zones, Memory: memory.New(),
+		Account: t.Accounts.Probe, Features: t.Features, Refresh: t.Refresh, Zones: t.Zones, Memory: memory.New(),
 	}, nil
 }
 

@@ -109,6 +109,7 @@ func (s *Session) discover(ctx context.Context, address string) error {
 		if reply.Status != http.StatusOK {
 			return exchange.Unexpected(reply, "")
 		}
+		s.Document = reply
 		if err := json.Unmarshal(reply.Body, &s.Provider); err != nil {
 			return exchange.Brokenf(verdict.Content, "the discovery document is not JSON: %v", err)
 		}

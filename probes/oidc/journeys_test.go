@@ -88,8 +88,10 @@ func TestAClientAuthenticatesAsTheTargetSays(t *testing.T) {
 				cfg.Client.SecretFile = filepath.Join(t.TempDir(), "secret")
 				write(t, cfg.Client.SecretFile, []byte(clientSecret+"\n"))
 			}
-			if result := runNamed(t, cfg, "login"); result.Verdict != verdict.Pass {
-				t.Fatalf("%s at %q: %s", result.Verdict, result.FailedStep, result.Detail)
+			for _, probe := range []string{"login", "login-par"} {
+				if result := runNamed(t, cfg, probe); result.Verdict != verdict.Pass {
+					t.Errorf("%s: %s at %q: %s", probe, result.Verdict, result.FailedStep, result.Detail)
+				}
 			}
 		})
 	}

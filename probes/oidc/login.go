@@ -93,5 +93,9 @@ func (s *Session) LogIn(ctx context.Context, request Request) error {
 	if err := s.Take(ctx, "token", s.redeem); err != nil {
 		return err
 	}
-	return s.Take(ctx, "id-token", s.verifyIDToken)
+	if err := s.Take(ctx, "id-token", s.verifyIDToken); err != nil {
+		return err
+	}
+	s.known = true
+	return nil
 }

@@ -54,6 +54,10 @@ func (p *provider) push(w http.ResponseWriter, r *http.Request) {
 		p.refuse(w, "invalid_client")
 		return
 	}
+	if r.PostFormValue("client_id") != clientID {
+		p.refuse(w, "invalid_request")
+		return
+	}
 	name := "urn:ietf:params:oauth:request_uri:" + rand.Text()
 	p.mu.Lock()
 	p.pushed[name] = r.PostForm

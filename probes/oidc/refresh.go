@@ -3,9 +3,11 @@ package oidc
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
+	"time"
 
 	"tocsin/internal/target"
 	"tocsin/internal/verdict"
@@ -52,10 +54,72 @@ func (s *Session) walkRefresh(ctx context.Context) error {
 		return err
 	}
 	if !rotated {
-		s.Remark("refresh tokens are not rotated")
+		return s.notRotated()
+	}
+	return s.tryReplaced(ctx, first)
+}
+
+// notRotated is an end that the target file may forbid.
+func (s *Session) notRotated() error {
+	if s.cfg.Refresh.Rotation == target.RotationRequired {
+		return exchange.Brokenf(verdict.Assertion, "the target file promises that refresh tokens are rotated (refresh.rotation), but a refresh brought no new one")
+	}
+	s.Remark("refresh tokens are not rotated")
+	return nil
+}
+
+// replaced is a refresh token of an earlier run that waits until its grace is
+// over.
+type replaced struct {
+	Configuration string    `json:"configuration"`
+	Token         string    `json:"token"`
+	Since         time.Time `json:"since"`
+}
+
+const replacedPage = "token/refresh-replaced"
+
+// tryReplaced presents a refresh token that a newer one has replaced: that of
+// this run, or, where the provider gives a grace, one of an earlier run whose
+// grace is over. To wait for it would only make the run long.
+func (s *Session) tryReplaced(ctx context.Context, token string) error {
+	const step = "reuse"
+	if s.cfg.Refresh.Reuse == target.ReuseAllowed {
+		s.Skip(step, "the target file allows to use a replaced refresh token again (refresh.reuse)")
 		return nil
 	}
-	return s.Take(ctx, "reuse", func(ctx context.Context) error { return s.reuse(ctx, first) })
+	if grace := s.cfg.Refresh.ReuseGrace; grace > 0 {
+		old, err := s.outlived(token, grace)
+		if err != nil {
+			return err
+		}
+		if old == "" {
+			s.Skip(step, "no replaced refresh token of an earlier run is older than the grace of "+grace.String()+" yet (refresh.reuse_grace)")
+			return nil
+		}
+		token = old
+	}
+	return s.Take(ctx, step, func(ctx context.Context) error { return s.reuse(ctx, token) })
+}
+
+// outlived returns a replaced token whose grace is over, empty where there is
+// none, and keeps the new one for later where none waits.
+func (s *Session) outlived(token string, grace time.Duration) (string, error) {
+	configuration, now := s.cfg.fingerprint(), s.Now()
+	var kept replaced
+	var old string
+	if err := s.cfg.Memory.Update(replacedPage, &kept, func() {
+		waits := kept.Token != "" && kept.Configuration == configuration && !now.Before(kept.Since)
+		if waits && now.Sub(kept.Since) <= grace+s.MaxSkew() {
+			return
+		}
+		if waits {
+			old = kept.Token
+		}
+		kept = replaced{Configuration: configuration, Token: token, Since: now}
+	}); err != nil {
+		return "", fmt.Errorf("remember refresh token: %w", err)
+	}
+	return old, nil
 }
 
 func (s *Session) noRefreshToken() error {

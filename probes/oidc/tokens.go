@@ -29,10 +29,7 @@ type Tokens struct {
 
 // redeem exchanges the code for tokens (OpenID Connect Core, section 3.1.3).
 func (s *Session) redeem(ctx context.Context) error {
-	if err := s.Token(ctx, url.Values{
-		"grant_type": {"authorization_code"}, "code": {s.code}, "redirect_uri": {s.cfg.Client.RedirectURI},
-		"code_verifier": {s.flow.verifier},
-	}); err != nil {
+	if err := s.Token(ctx, s.Redemption()); err != nil {
 		return err
 	}
 	if s.Tokens.IDToken == "" {

@@ -11,6 +11,7 @@ import (
 	"tocsin/internal/strictyaml"
 	"tocsin/internal/target"
 	"tocsin/probes"
+	"tocsin/probes/conformance"
 	"tocsin/probes/journey"
 	"tocsin/probes/memory"
 	"tocsin/probes/oidc"
@@ -121,7 +122,11 @@ func (p *Plan) journeys(t *target.Target) ([]probes.Probe, error) {
 	if err != nil {
 		return nil, err
 	}
-	return append(all, credentials...), nil
+	conforms, err := conformance.Config{Login: cfg, Accepted: t.Conformance.Accepted}.Probes()
+	if err != nil {
+		return nil, err
+	}
+	return slices.Concat(all, credentials, conforms), nil
 }
 
 func (p *Plan) checks(t *target.Target, taken []Entry, common []byte) ([]Entry, error) {
