@@ -64,6 +64,11 @@ bin/golangci-lint: .ci/lint.mod .ci/lint.sum
 	$(BUILD) -modfile=.ci/lint.mod -o $@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
 	@touch $@
 
+# A provider for the probes to watch, with a module graph of its own as well.
+bin/zitadel-op: probes/interop/zitadel.mod probes/interop/zitadel.sum
+	$(BUILD) -modfile=probes/interop/zitadel.mod -o $@ github.com/zitadel/oidc/v3/example/server
+	@touch $@
+
 
 .PHONY: test
 test: deps build bin/k6 test-unit test-e2e ## Run every test, the lab included
@@ -84,10 +89,11 @@ test-e2e: build bin/k6 ## Run the whole story against a real lab
 
 # Programs that were not written here: they need Node.js, which nothing else does.
 .PHONY: test-interop
-test-interop: deps ## Let independent clients meet the identity system (needs Node.js 20 or later)
+test-interop: deps bin/tocsin bin/zitadel-op ## Let independent clients meet the identity system, and the probes independent providers (needs Node.js 20 or later)
 	system/interop/npm.sh
+	system/interop/npm.sh probes/interop/npm
 	AXE_CORE=$(CURDIR)/system/interop/node_modules/axe-core/axe.min.js \
-	  go test -count=1 -tags interop -timeout 20m ./system/interop/... ./system/ui
+	  go test -count=1 -tags interop -timeout 20m ./system/interop/... ./system/ui ./probes/interop
 
 .PHONY: lint
 lint: bin/golangci-lint ## Check style and the boundaries between packages
