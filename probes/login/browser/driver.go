@@ -57,7 +57,7 @@ func (d *Driver) Login(ctx context.Context, run *journey.Run, request login.Requ
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, opened.close()) }()
-	walk := login.Walk{Person: d.cfg.Person, Fields: named(d.cfg.Fields), Run: run, Hand: opened}
+	walk := login.Walk{Person: d.cfg.Person, Fields: named(d.cfg.Fields), Known: request.Known, Run: run, Hand: opened}
 	if landed, err = walk.Login(ctx); err != nil {
 		opened.leave(ctx, d.cfg.Person)
 	}
