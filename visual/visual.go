@@ -16,7 +16,6 @@ import (
 	"tocsin/internal/verdict"
 	"tocsin/visual/baseline"
 	"tocsin/visual/capture"
-	"tocsin/visual/compare"
 )
 
 // PageLogin is the page that a person sees first: where the authorization
@@ -200,11 +199,12 @@ func (c *check) take(ctx context.Context) (_ *capture.Shot, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, started.Close()) }()
-	c.result.Environment = environment(started.Version(), fonts, c.config.Masks)
-	return capture.Take(ctx, started, capture.Request{
+	request := capture.Request{
 		URL: address, Masks: c.config.Masks, Deadline: c.config.Deadline,
 		Network: browser.TabOptions{Roots: roots, ConnectTo: c.config.Target.ConnectTo, Mark: c.mark},
-	})
+	}
+	c.result.Environment = capture.Environment(started.Version(), fonts, request)
+	return capture.Take(ctx, started, request)
 }
 
 // mark marks a request as synthetic and leaves Chromium its own User-Agent, to
@@ -226,18 +226,12 @@ func (c *check) picture(shot *capture.Shot) {
 	c.result.Requests = append(shot.Documents, shot.Broken...)
 }
 
-func environment(chromium, fonts string, masks []string) baseline.Environment {
-	return baseline.Environment{
-		Chromium: chromium, Fonts: fonts, Viewport: fmt.Sprintf("%dx%d", capture.Width, capture.Height), Scale: capture.Scale,
-		Locale: capture.Locale, Timezone: capture.Timezone, Metric: compare.MetricVersion, Masks: masks,
-	}
-}
-
 // verdictOf separates what the target did from what we could not do.
 func verdictOf(err error) verdict.Verdict {
 	var unreachable *browser.UnreachableError
 	var discovery *discoveryError
-	if errors.As(err, &unreachable) || errors.As(err, &discovery) {
+	var step *capture.StepError
+	if errors.As(err, &unreachable) || errors.As(err, &discovery) || errors.As(err, &step) || errors.Is(err, browser.ErrCircles) {
 		return verdict.Fail
 	}
 	return verdict.Unknown

@@ -34,6 +34,9 @@ func (b *Browser) flags() []chromedp.ExecAllocatorOption {
 		chromedp.Flag("accept-lang", b.options.Language),
 		chromedp.Flag("password-store", "basic"),
 		chromedp.Flag("js-flags", "--max-old-space-size=1024"),
+		// Animated pictures show their first frame (ImageAnimationPolicy of
+		// Chromium's settings).
+		chromedp.Flag("blink-settings", "imageAnimationPolicy=2"),
 		chromedp.Flag("disable-features", "Translate,PaintHolding,OptimizationHints,MediaRouter,DialMediaRouteProvider,AutofillServerCommunication"),
 	}
 	for _, name := range []string{

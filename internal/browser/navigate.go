@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
@@ -51,6 +52,9 @@ func (t *Tab) landed(ctx context.Context, asked string, response *network.Respon
 		}
 	}
 	var load *chromedp.LoadError
+	if errors.As(err, &load) {
+		t.ping(ctx)
+	}
 	explained := t.Explain(err)
 	switch {
 	case err == nil:
@@ -80,3 +84,15 @@ func (t *Tab) unloaded(load *chromedp.LoadError) error {
 	}
 	return load
 }
+
+// ping asks the page for a sign of life. When its process has ended, that is
+// known afterwards: a navigation that dies with it is told of before.
+func (t *Tab) ping(ctx context.Context) {
+	bounded, cancel := context.WithTimeout(ctx, pingLimit)
+	defer cancel()
+	if _, err := chromedp.Run(bounded, chromedp.Evaluate[int]("1")); err != nil {
+		t.browser.options.Log.Debug("page does not answer", "error", err)
+	}
+}
+
+const pingLimit = 2 * time.Second

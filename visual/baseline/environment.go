@@ -9,12 +9,19 @@ import (
 // Environment is all that changes the pixels of a page that did not change.
 type Environment struct {
 	Chromium string `json:"chromium"`
+	// Machine is the operating system and its processor.
+	Machine string `json:"machine,omitempty"`
 	// Fonts is the hash of the machine's fonts and their versions.
 	Fonts    string  `json:"fonts"`
 	Viewport string  `json:"viewport"`
 	Scale    float64 `json:"scale"`
-	Locale   string  `json:"locale"`
-	Timezone string  `json:"timezone"`
+	// Scheme is the colour scheme, dark or light; Motion is reduced where the
+	// person wants it so, and Clock what a frozen one says.
+	Scheme   string `json:"scheme,omitempty"`
+	Motion   string `json:"motion,omitempty"`
+	Clock    string `json:"clock,omitempty"`
+	Locale   string `json:"locale"`
+	Timezone string `json:"timezone"`
 	// Metric is the version of the colour metric that judges.
 	Metric string   `json:"metric"`
 	Masks  []string `json:"masks,omitempty"`
@@ -30,6 +37,10 @@ func (e Environment) Differences(now Environment) []string {
 		}
 	}
 	note("browser", e.Chromium, now.Chromium)
+	note("machine", e.Machine, now.Machine)
+	note("colour scheme", e.Scheme, now.Scheme)
+	note("motion", e.Motion, now.Motion)
+	note("clock", e.Clock, now.Clock)
 	note("fonts", short(e.Fonts), short(now.Fonts))
 	note("viewport", e.Viewport, now.Viewport)
 	note("scale", fmt.Sprint(e.Scale), fmt.Sprint(now.Scale))

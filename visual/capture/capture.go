@@ -2,27 +2,15 @@ package capture
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
 
-	"github.com/chromedp/cdproto/cdp"
-	"github.com/chromedp/cdproto/emulation"
-	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 
 	"tocsin/internal/browser"
-)
-
-// What is the same for every picture, because it would change the pixels. The
-// height is the least one: a longer page is pictured whole.
-const (
-	Width     = 1280
-	Height    = 800
-	MaxHeight = 10000
-	Scale     = 1
-	Locale    = "en-US"
-	Timezone  = "UTC"
+	"tocsin/visual/page"
 )
 
 // DefaultDeadline bounds one capture, from the first request to the picture.
@@ -34,6 +22,15 @@ type Request struct {
 	URL string
 	// Network is how the page reaches its target.
 	Network browser.TabOptions
+	// View is how it is seen.
+	View View
+	// Steps are taken before the picture.
+	Steps []Step
+	// Element is a CSS selector: the first that it matches is pictured. Empty
+	// for the whole page.
+	Element string
+	// Viewport pictures what is seen without scrolling only.
+	Viewport bool
 	// Masks are CSS selectors of what may differ, like a clock. It is covered.
 	Masks []string
 	// Deadline bounds the capture; 0 stands for DefaultDeadline.
@@ -44,22 +41,34 @@ type Request struct {
 type Shot struct {
 	// PNG is the picture; nil for an error status without a page.
 	PNG []byte
-	// URL is where the redirects ended, and Status its HTTP status.
+	// Page is what it consisted of; nil without a picture.
+	Page *page.Page
+	// URL is where the redirects and steps ended, and Status its HTTP status.
 	URL    string
 	Status int
 	// Documents are the redirects and the page, in order.
 	Documents []browser.Exchange
 	// Broken are parts of the page, like a stylesheet, that did not load.
 	Broken []browser.Exchange
+	// Notes are what the page did that a person would have had to answer, such
+	// as a dialog, and what of it is not in the picture.
+	Notes []string
 	// Rounds is how often the page was looked at until it stood still.
 	Rounds int
+	// Loading is how long the page took to load, and Settling how long it took
+	// from then to the picture.
+	Loading, Settling time.Duration
 }
 
-// Take opens a page in a fresh tab, without cookies or cache, waits until it has
-// settled and takes its picture. A page with any HTTP status is pictured: what
-// it means is for the caller to say. The error is a *browser.UnreachableError,
-// wraps ErrUnsettled, or is a fault of our own.
+// Take opens a page in a fresh tab, without cookies or cache, takes the steps,
+// waits until the page has settled and takes its picture. A page with any HTTP
+// status is pictured: what it means is for the caller to say. The error is a
+// *browser.UnreachableError or a *StepError, wraps ErrUnsettled, or is a fault
+// of our own.
 func Take(ctx context.Context, in *browser.Browser, request Request) (_ *Shot, err error) {
+	if err := request.View.Check(); err != nil {
+		return nil, fmt.Errorf("capture page: %w", err)
+	}
 	if request.Deadline == 0 {
 		request.Deadline = DefaultDeadline
 	}
@@ -74,51 +83,62 @@ func Take(ctx context.Context, in *browser.Browser, request Request) (_ *Shot, e
 	if ctx.Err() != nil {
 		return nil, fmt.Errorf("capture page: %w", context.Cause(ctx))
 	}
-	return shot, tab.Explain(err)
+	if err != nil {
+		return nil, tab.Explain(err)
+	}
+	shot.Notes = append(tab.Notes(), shot.Notes...)
+	return shot, nil
 }
 
 func take(ctx context.Context, tab *browser.Tab, request Request) (*Shot, error) {
 	ctx, done := tab.Within(ctx)
 	defer done()
-	if err := chromedp.Do(ctx, emulate(Height)); err != nil {
+	view := request.View.Complete()
+	if err := chromedp.Do(ctx, view.emulate()); err != nil {
 		return nil, fmt.Errorf("prepare tab: %w", err)
 	}
+	began := time.Now()
 	landed, err := tab.Navigate(ctx, request.URL)
 	if err != nil {
 		return nil, err
 	}
-	shot := &Shot{URL: landed.URL, Status: landed.Status}
+	loaded := time.Now()
+	shot := &Shot{Loading: loaded.Sub(began)}
+	if landed, err = walk(ctx, tab, request.Steps, landed); err != nil {
+		return nil, err
+	}
 	if !landed.Empty {
-		settler := settler{traffic: tab.Traffic(), masks: request.Masks}
-		if shot.PNG, err = settler.settle(ctx); err != nil {
+		settler := settler{traffic: tab.Traffic(), request: &request, view: view}
+		if err := shot.picture(ctx, &settler); err != nil {
 			return nil, err
 		}
-		shot.Rounds = settler.rounds
+		if landed, err = where(ctx, tab, landed); err != nil {
+			return nil, err
+		}
 	}
+	shot.URL, shot.Status, shot.Settling = landed.URL, landed.Status, time.Since(loaded)
 	shot.Documents, shot.Broken = tab.Traffic().Summary()
 	return shot, nil
 }
 
-// emulate sets what a page can see of the machine.
-func emulate(height int64) chromedp.Action[chromedp.Void] {
-	return chromedp.Func(func(ctx context.Context, tab *chromedp.Target) error {
-		_, err := cdp.Call(ctx, tab, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{
-			Width: Width, Height: height, DeviceScaleFactor: Scale,
-		})
-		if err != nil {
-			return fmt.Errorf("set viewport: %w", err)
-		}
-		if _, err := cdp.Call(ctx, tab, emulation.SetTimezoneOverride, emulation.SetTimezoneOverrideParams{TimezoneID: Timezone}); err != nil {
-			return fmt.Errorf("set time zone: %w", err)
-		}
-		if _, err := cdp.Call(ctx, tab, emulation.SetFocusEmulationEnabled, emulation.SetFocusEmulationEnabledParams{Enabled: true}); err != nil {
-			return fmt.Errorf("give the tab the focus: %w", err)
-		}
-		return nil
-	})
+// picture takes the picture, and reads what is on it.
+func (s *Shot) picture(ctx context.Context, settler *settler) error {
+	picture, seen, err := settler.settle(ctx)
+	if err != nil {
+		return err
+	}
+	s.PNG, s.Rounds = picture, settler.rounds
+	if longest := settler.view.maxHeight(); !settler.request.Viewport && settler.height > longest {
+		s.Notes = append(s.Notes, fmt.Sprintf("the page is %d pixels high, of which %d are pictured", settler.height, longest))
+	}
+	s.Page, err = read(ctx, seen)
+	return err
 }
 
-func screenshot(ctx context.Context, tab *chromedp.Target) ([]byte, error) {
-	taken, err := cdp.Call(ctx, tab, page.CaptureScreenshot, page.CaptureScreenshotParams{Format: page.CaptureScreenshotFormatPng})
-	return taken.Data, err
+func quote(text string) (string, error) {
+	quoted, err := json.Marshal(text)
+	if err != nil {
+		return "", fmt.Errorf("quote %q: %w", text, err)
+	}
+	return string(quoted), nil
 }

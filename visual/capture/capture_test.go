@@ -105,8 +105,15 @@ func aFont(t *testing.T) []byte {
 
 func newBench(t *testing.T) *bench {
 	t.Helper()
-	b := &bench{seen: &seen{headers: map[string]http.Header{}}}
-	b.server = httptest.NewTLSServer(pages(b.seen, aFont(t)))
+	seen := &seen{headers: map[string]http.Header{}}
+	b := newBenchOf(t, pages(seen, aFont(t)))
+	b.seen = seen
+	return b
+}
+
+func newBenchOf(t *testing.T, handler http.Handler) *bench {
+	t.Helper()
+	b := &bench{server: httptest.NewTLSServer(handler)}
 	t.Cleanup(b.server.Close)
 	b.network = browser.TabOptions{Roots: x509.NewCertPool(), Mark: func(header http.Header) { header.Set("X-Synthetic-Run", "run-1") }}
 	b.network.Roots.AddCert(b.server.Certificate())

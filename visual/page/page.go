@@ -35,8 +35,8 @@ type Page struct {
 type Element struct {
 	// Path is a CSS selector that finds the element: by its id or another name
 	// that a machine reads, else by its place below the nearest element that
-	// has one. It is unique in the page. Inside a shadow tree or a frame, the
-	// path of the host and that inside it are joined by " >>> ".
+	// has one. It is unique in the page. Inside a shadow tree, the path of the
+	// host and that inside it are joined by " >>> "; a frame is one element.
 	Path string `json:"path"`
 	// Parent is the index of the parent among the elements; -1 for the root.
 	Parent int    `json:"parent"`
