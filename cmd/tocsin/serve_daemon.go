@@ -19,6 +19,7 @@ import (
 	"tocsin/internal/journal"
 	"tocsin/internal/target"
 	"tocsin/internal/telemetry"
+	"tocsin/probes/heartbeat"
 	"tocsin/probes/history"
 	"tocsin/probes/monitor"
 	"tocsin/probes/reload"
@@ -32,6 +33,7 @@ type daemon struct {
 	past    *history.History
 	options serveOptions
 	now     inForce
+	book    *heartbeat.Book
 
 	registry   *prometheus.Registry
 	gathered   *gathering
@@ -58,14 +60,19 @@ func (d *daemon) build(ctx context.Context) error {
 	if d.gathered, err = d.gather(ctx, d.registry); err != nil {
 		return err
 	}
+	d.book = heartbeat.NewBook(d.events, nil)
+	if err := d.book.Listen(ctx, first.jobs); err != nil {
+		return err
+	}
+	d.registry.MustRegister(d.book.Collector())
 	d.monitoring, err = monitor.New(monitor.Config{
-		Target: first.target.Name, Checkpoint: d.options.checkpoint, Entries: first.scheduled(), Maintenance: announced.at,
+		Target: first.target.Name, Checkpoint: d.options.checkpoint, Entries: first.scheduled(d.book), Maintenance: announced.at,
 		Journal: d.gathered.recorder, Evidence: keeper, Traces: traces, Registry: d.registry, Log: d.app.log,
 	})
 	if err != nil {
 		return err
 	}
-	d.onDemand = monitor.NewBlackbox(first.target, first.probes(), d.events, keeper, d.app.log)
+	d.onDemand = monitor.NewBlackbox(first.target, first.probes(d.book), d.events, keeper, d.app.log)
 	if err := d.buildConsole(first); err != nil {
 		return err
 	}
@@ -106,6 +113,9 @@ func (d *daemon) handler() http.Handler {
 	mux.Handle("GET /probe", d.onDemand)
 	mux.Handle(pager.Path, pager.NewReceiver(d.events, d.app.log))
 	mux.Handle("GET "+runbooks.Path, runbooks.Handler())
+	reports := heartbeat.NewReceiver(d.book, d.app.log)
+	mux.Handle(heartbeat.Path, reports)
+	mux.HandleFunc("GET "+heartbeat.ListPath, reports.List)
 	mux.Handle(reload.Path, d.reloading)
 	return mux
 }
