@@ -15,6 +15,7 @@ import (
 
 	"tocsin/alerts/pager"
 	"tocsin/alerts/runbooks"
+	"tocsin/dashboards/badge"
 	"tocsin/dashboards/console"
 	"tocsin/internal/journal"
 	"tocsin/internal/target"
@@ -40,6 +41,7 @@ type daemon struct {
 	monitoring *monitor.Monitor
 	onDemand   *monitor.Blackbox
 	page       *console.Console
+	badges     *badge.Handler
 	reloading  *reload.Reloader
 }
 
@@ -100,15 +102,22 @@ func (d *daemon) buildConsole(first *configuration) error {
 		return fmt.Errorf("make folder of runs: %w", err)
 	}
 	var err error
+	looking := &past{history: d.past, target: first.target.Name}
 	d.page, err = console.New(console.Config{
-		Target: first.target.Name, Issuer: first.target.Issuer, Journal: d.events, Intervals: first.intervals, RunsDir: runs, Log: d.app.log,
+		Target: first.target.Name, Issuer: first.target.Issuer, Journal: d.events, Intervals: first.intervals, RunsDir: runs,
+		Past: looking, Live: d.live(), Log: d.app.log,
 	})
-	return err
+	if err != nil {
+		return err
+	}
+	d.badges = badge.NewHandler(badge.Config{Verdict: d.page.Verdict, Uptime: looking.uptime, Log: d.app.log})
+	return nil
 }
 
 func (d *daemon) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/", d.page)
+	mux.Handle("GET "+badge.Path, d.badges)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(d.registry, promhttp.HandlerOpts{EnableOpenMetrics: true, Registry: d.registry}))
 	mux.Handle("GET /probe", d.onDemand)
 	mux.Handle(pager.Path, pager.NewReceiver(d.events, d.app.log))

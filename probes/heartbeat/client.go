@@ -75,12 +75,12 @@ func (c Client) List(ctx context.Context) ([]Summary, error) {
 
 func (c Client) address(path string) string { return strings.TrimSuffix(c.Server, "/") + path }
 
-func (c Client) do(request *http.Request, into any) error {
+func (c Client) do(request *http.Request, into any) (err error) {
 	response, err := c.HTTP.Do(request)
 	if err != nil {
 		return fmt.Errorf("tocsin does not answer: %w", err)
 	}
-	defer response.Body.Close()
+	defer func() { err = errors.Join(err, response.Body.Close()) }()
 	answer, err := io.ReadAll(io.LimitReader(response.Body, 4<<20))
 	if err != nil {
 		return fmt.Errorf("read the answer of tocsin: %w", err)
