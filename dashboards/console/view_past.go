@@ -11,6 +11,17 @@ import (
 
 func moment(t time.Time) string { return t.UTC().Format(time.DateTime) }
 
+// outages are the votes by which an outage is open.
+func outages(votes []VoteSummary) []VoteSummary {
+	var open []VoteSummary
+	for _, vote := range votes {
+		if vote.Outage != nil {
+			open = append(open, vote)
+		}
+	}
+	return open
+}
+
 func list(names []string) string {
 	if len(names) == 0 {
 		return "–"
