@@ -47,5 +47,5 @@ func Rules(spec slo.Spec) rule.File {
 		Interval: rule.Duration(interval),
 		Rules:    []rule.Rule{zone.Rule(spec.RunbookBase), watchdog.Rule(spec.RunbookBase)},
 	}
-	return rule.File{Groups: append([]rule.Group{standing}, spec.Groups()...)}
+	return rule.File{Groups: append([]rule.Group{standing, watching(spec.RunbookBase)}, spec.Groups()...)}
 }

@@ -111,7 +111,7 @@ func newRoot(a *app) *cobra.Command {
 	flags.BoolVar(&a.json, "json", false, "print JSON instead of text")
 	root.AddCommand(
 		a.initCommand(),
-		a.probeCommand(), a.doctorCommand(), a.serveCommand(), a.checkpointCommand(), a.visualCommand(),
+		a.probeCommand(), a.doctorCommand(), a.serveCommand(), a.checkpointCommand(), a.heartbeatCommand(), a.visualCommand(),
 		a.evidenceCommand(), a.historyCommand(), a.alertsCommand(), a.scenarioCommand(), a.loadCommand(),
 	)
 	return root

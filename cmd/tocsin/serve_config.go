@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"path/filepath"
 	"slices"
 	"sync/atomic"
@@ -12,6 +11,7 @@ import (
 
 	"tocsin/internal/target"
 	"tocsin/probes"
+	"tocsin/probes/heartbeat"
 	"tocsin/probes/maintenance"
 	"tocsin/probes/plan"
 	"tocsin/probes/quorum"
@@ -25,6 +25,7 @@ type configuration struct {
 	target   *target.Target
 	planned  *plan.Plan
 	entries  []plan.Entry
+	jobs     []heartbeat.Config
 	calendar *maintenance.Calendar
 	// secrets are those that the files held when they were read.
 	secrets   []string
@@ -56,6 +57,9 @@ func (a *app) loadConfiguration(interval time.Duration) (*configuration, error) 
 	if c.entries, err = c.planned.Entries(c.target); err != nil {
 		return c, usageError(err)
 	}
+	if c.jobs, err = c.planned.Heartbeats(c.entries); err != nil {
+		return c, usageError(err)
+	}
 	if c.calendar, err = c.planned.Maintenance(c.target, c.entries); err != nil {
 		return c, usageError(err)
 	}
@@ -68,6 +72,9 @@ func (a *app) loadConfiguration(interval time.Duration) (*configuration, error) 
 		if !planned.Off {
 			c.intervals[planned.Probe.Name()] = planned.Interval
 		}
+	}
+	for _, job := range c.jobs {
+		c.intervals[job.Name] = job.Look()
 	}
 	return c, nil
 }
@@ -85,21 +92,41 @@ func (c *configuration) files() []string {
 	return slices.Compact(all)
 }
 
-// scheduled are the probes that run by themselves.
-func (c *configuration) scheduled() []schedule.Entry {
-	entries := make([]schedule.Entry, 0, len(c.entries))
+// scheduled are the probes that run by themselves, heartbeats of book included.
+func (c *configuration) scheduled(book *heartbeat.Book) []schedule.Entry {
+	entries := make([]schedule.Entry, 0, len(c.entries)+len(c.jobs))
 	for _, planned := range c.entries {
 		if !planned.Off {
 			entries = append(entries, schedule.Entry{Probe: planned.Probe, Interval: planned.Interval, Overlap: planned.Overlap, Version: planned.Version})
 		}
 	}
+	for _, job := range c.jobs {
+		entries = append(entries, schedule.Entry{
+			Probe: book.Probe(c.target.Name, job), Interval: job.Look(), Version: fmt.Sprintf("%s %s", job.Every, job.Grace),
+		})
+	}
 	return entries
 }
 
-func (c *configuration) probes() []probes.Probe { return probesOf(c.entries) }
+func (c *configuration) probes(book *heartbeat.Book) []probes.Probe {
+	all := probesOf(c.entries)
+	for _, job := range c.jobs {
+		all = append(all, book.Probe(c.target.Name, job))
+	}
+	return all
+}
 
-// votedOn are the probes that checkpoints may have a say in.
-func (c *configuration) votedOn() []string { return slices.Sorted(maps.Keys(c.intervals)) }
+// votedOn are the probes that checkpoints may have a say in: jobs report to one
+// Tocsin only.
+func (c *configuration) votedOn() []string {
+	var names []string
+	for _, planned := range c.entries {
+		if !planned.Off {
+			names = append(names, planned.Probe.Name())
+		}
+	}
+	return names
+}
 
 // quorum is empty where nobody is asked.
 func (c *configuration) quorum() quorum.Config {
@@ -161,17 +188,25 @@ func (d *daemon) apply(ctx context.Context) (schedule.Change, error) {
 	if err := d.checkQuorum(next.quorum()); err != nil {
 		return schedule.Change{}, plainError(err)
 	}
-	if err := d.gathered.watch.Use(ctx, next.quorum(), next.votedOn()); err != nil {
-		return schedule.Change{}, err
+	if err := d.adopt(ctx, next); err != nil {
+		return schedule.Change{}, errors.Join(err, d.adopt(ctx, before))
 	}
-	change, err := d.monitoring.Replace(next.scheduled())
+	change, err := d.monitoring.Replace(next.scheduled(d.book))
 	if err != nil {
-		return change, errors.Join(err, d.gathered.watch.Use(ctx, before.quorum(), before.votedOn()))
+		return change, errors.Join(err, d.adopt(ctx, before))
 	}
 	d.now.set(next)
-	d.onDemand.Replace(next.target, next.probes())
+	d.onDemand.Replace(next.target, next.probes(d.book))
 	d.page.Use(next.target.Issuer, next.intervals)
 	return change, nil
+}
+
+// adopt tells those that others report to whom they listen to.
+func (d *daemon) adopt(ctx context.Context, c *configuration) error {
+	if err := d.gathered.watch.Use(ctx, c.quorum(), c.votedOn()); err != nil {
+		return err
+	}
+	return d.book.Listen(ctx, c.jobs)
 }
 
 // plainError takes the exit code off an error: nobody exits for it.

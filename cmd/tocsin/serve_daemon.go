@@ -15,10 +15,12 @@ import (
 
 	"tocsin/alerts/pager"
 	"tocsin/alerts/runbooks"
+	"tocsin/dashboards/badge"
 	"tocsin/dashboards/console"
 	"tocsin/internal/journal"
 	"tocsin/internal/target"
 	"tocsin/internal/telemetry"
+	"tocsin/probes/heartbeat"
 	"tocsin/probes/history"
 	"tocsin/probes/monitor"
 	"tocsin/probes/reload"
@@ -32,12 +34,14 @@ type daemon struct {
 	past    *history.History
 	options serveOptions
 	now     inForce
+	book    *heartbeat.Book
 
 	registry   *prometheus.Registry
 	gathered   *gathering
 	monitoring *monitor.Monitor
 	onDemand   *monitor.Blackbox
 	page       *console.Console
+	badges     *badge.Handler
 	reloading  *reload.Reloader
 }
 
@@ -58,14 +62,19 @@ func (d *daemon) build(ctx context.Context) error {
 	if d.gathered, err = d.gather(ctx, d.registry); err != nil {
 		return err
 	}
+	d.book = heartbeat.NewBook(d.events, nil)
+	if err := d.book.Listen(ctx, first.jobs); err != nil {
+		return err
+	}
+	d.registry.MustRegister(d.book.Collector())
 	d.monitoring, err = monitor.New(monitor.Config{
-		Target: first.target.Name, Checkpoint: d.options.checkpoint, Entries: first.scheduled(), Maintenance: announced.at,
+		Target: first.target.Name, Checkpoint: d.options.checkpoint, Entries: first.scheduled(d.book), Maintenance: announced.at,
 		Journal: d.gathered.recorder, Evidence: keeper, Traces: traces, Registry: d.registry, Log: d.app.log,
 	})
 	if err != nil {
 		return err
 	}
-	d.onDemand = monitor.NewBlackbox(first.target, first.probes(), d.events, keeper, d.app.log)
+	d.onDemand = monitor.NewBlackbox(first.target, first.probes(d.book), d.events, keeper, d.app.log)
 	if err := d.buildConsole(first); err != nil {
 		return err
 	}
@@ -93,19 +102,29 @@ func (d *daemon) buildConsole(first *configuration) error {
 		return fmt.Errorf("make folder of runs: %w", err)
 	}
 	var err error
+	looking := &past{history: d.past, target: first.target.Name}
 	d.page, err = console.New(console.Config{
-		Target: first.target.Name, Issuer: first.target.Issuer, Journal: d.events, Intervals: first.intervals, RunsDir: runs, Log: d.app.log,
+		Target: first.target.Name, Issuer: first.target.Issuer, Journal: d.events, Intervals: first.intervals, RunsDir: runs,
+		Past: looking, Live: d.live(), Log: d.app.log,
 	})
-	return err
+	if err != nil {
+		return err
+	}
+	d.badges = badge.NewHandler(badge.Config{Verdict: d.page.Verdict, Uptime: looking.uptime, Log: d.app.log})
+	return nil
 }
 
 func (d *daemon) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/", d.page)
+	mux.Handle("GET "+badge.Path, d.badges)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(d.registry, promhttp.HandlerOpts{EnableOpenMetrics: true, Registry: d.registry}))
 	mux.Handle("GET /probe", d.onDemand)
 	mux.Handle(pager.Path, pager.NewReceiver(d.events, d.app.log))
 	mux.Handle("GET "+runbooks.Path, runbooks.Handler())
+	reports := heartbeat.NewReceiver(d.book, d.app.log)
+	mux.Handle(heartbeat.Path, reports)
+	mux.HandleFunc("GET "+heartbeat.ListPath, reports.List)
 	mux.Handle(reload.Path, d.reloading)
 	return mux
 }

@@ -9,10 +9,11 @@ import (
 	"html/template"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 )
 
-//go:embed page.html console.css console.js
+//go:embed page.html history.html console.css console.js
 var assets embed.FS
 
 // Config of a Console.
@@ -24,7 +25,10 @@ type Config struct {
 	Intervals map[string]time.Duration
 	// RunsDir holds the evidence and reports of runs, a folder each.
 	RunsDir string
-	Log     *slog.Logger
+	// Past is what history knows; nil where it is not shown.
+	Past Past
+	Live Live
+	Log  *slog.Logger
 }
 
 // Console serves the page, its JSON and the reports.
@@ -41,7 +45,7 @@ func New(cfg Config) (*Console, error) {
 	if cfg.Journal == nil || cfg.Log == nil {
 		return nil, errors.New("console needs a journal and a log")
 	}
-	page, err := template.New("page.html").Funcs(functions()).ParseFS(assets, "page.html")
+	page, err := template.New("page.html").Funcs(functions()).ParseFS(assets, "page.html", "history.html")
 	if err != nil {
 		return nil, fmt.Errorf("parse page of console: %w", err)
 	}
@@ -52,6 +56,8 @@ func New(cfg Config) (*Console, error) {
 	c := &Console{cfg: cfg, page: page, runs: runs, projection: newProjection(cfg.Journal, cfg.Target, cfg.Log), mux: http.NewServeMux()}
 	c.mux.HandleFunc("GET /{$}", c.servePage)
 	c.mux.HandleFunc("GET /api/v1/summary", c.serveSummary)
+	c.mux.HandleFunc("GET /probes/{probe}", c.serveHistory(false))
+	c.mux.HandleFunc("GET /api/v1/probes/{probe}", c.serveHistory(true))
 	c.mux.HandleFunc("GET /assets/{name}", serveAsset)
 	c.mux.Handle("GET /runs/", http.StripPrefix("/runs/", runs))
 	return c, nil
@@ -66,7 +72,7 @@ func (c *Console) Use(issuer string, intervals map[string]time.Duration) {
 
 func (c *Console) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	header := w.Header()
-	header.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+	header.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'")
 	header.Set("X-Content-Type-Options", "nosniff")
 	header.Set("Referrer-Policy", "no-referrer")
 	c.mux.ServeHTTP(w, r)
@@ -102,7 +108,7 @@ func (c *Console) serveSummary(w http.ResponseWriter, r *http.Request) {
 
 func serveAsset(w http.ResponseWriter, r *http.Request) {
 	name := r.PathValue("name")
-	if name == "page.html" {
+	if strings.HasSuffix(name, ".html") {
 		http.NotFound(w, r)
 		return
 	}

@@ -1,5 +1,6 @@
 // Package console owns the web page of Tocsin: what is up now, what failed and
 // why, what the last scenarios proved, and whether the bell was heard. It shows
-// the journal and nothing else: whatever it holds in memory is a projection
-// that a restart rebuilds. It changes nothing and loads nothing from elsewhere.
+// the journal, and what the parts of the daemon say of now: whatever it holds in
+// memory is a projection that a restart rebuilds. It changes nothing and loads
+// nothing from elsewhere.
 package console

@@ -84,3 +84,11 @@ type configured struct {
 	Changed  []string  `json:"changed"`
 	Problems []string  `json:"problems"`
 }
+
+// agreed is a change of what checkpoints agree on.
+type agreed struct {
+	Kind     string    `json:"kind"`
+	Probe    string    `json:"probe"`
+	At       time.Time `json:"at"`
+	Sentence string    `json:"sentence"`
+}

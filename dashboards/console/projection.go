@@ -18,6 +18,7 @@ const (
 	shownFailures  = 8
 	shownScenarios = 8
 	shownReceipts  = 10
+	shownChanges   = 8
 	// replayedRuns is how many runs of probes a restart reads back.
 	replayedRuns = 3000
 	batch        = 2000
@@ -46,6 +47,7 @@ type projection struct {
 	// config is the last attempt to read the files, and inForce the last that
 	// worked.
 	config, inForce configured
+	changes         []agreed
 }
 
 // failure is one or more runs in a row of a probe that ended the same way.
@@ -99,12 +101,16 @@ func (p *projection) catchUp(ctx context.Context) error {
 // out by the many runs of probes.
 func (p *projection) replay(ctx context.Context) error {
 	var all []journal.Event
-	for kind, limit := range map[string]int{
+	limits := map[string]int{
 		journal.KindProbeRun: replayedRuns, journal.KindAlertReceived: shownReceipts,
 		journal.KindScenarioStarted: shownScenarios, journal.KindScenarioVerdict: shownScenarios,
 		journal.KindFaultInjected: shownScenarios, journal.KindFaultReverted: shownScenarios,
 		journal.KindConsoleStarted: 1, journal.KindConfigLoaded: 1, journal.KindConfigRefused: 1,
-	} {
+	}
+	for _, kind := range changeKinds() {
+		limits[kind] = shownChanges
+	}
+	for kind, limit := range limits {
 		events, err := p.journal.Read(ctx, journal.Query{Kind: kind, Limit: limit, Newest: true})
 		if err != nil {
 			return fmt.Errorf("replay journal: %w", err)
@@ -116,6 +122,14 @@ func (p *projection) replay(ctx context.Context) error {
 		p.apply(event)
 	}
 	return nil
+}
+
+// changeKinds are the events about what checkpoints agree on.
+func changeKinds() []string {
+	return []string{
+		journal.KindOutageDeclared, journal.KindOutageConfirmed, journal.KindOutageEnded, journal.KindCheckpointAlone, journal.KindCheckpointJoined,
+		journal.KindQuorumLost, journal.KindQuorumRegained,
+	}
 }
 
 func (p *projection) apply(event journal.Event) {
@@ -135,6 +149,9 @@ func (p *projection) apply(event journal.Event) {
 		})
 	case journal.KindConsoleStarted:
 		p.applyConfig(configured{Cause: "start", At: event.Time, Applied: true})
+	case journal.KindOutageDeclared, journal.KindOutageConfirmed, journal.KindOutageEnded, journal.KindCheckpointAlone,
+		journal.KindCheckpointJoined, journal.KindQuorumLost, journal.KindQuorumRegained:
+		decode(p, event, func(change agreed) { p.changes = newest(p.changes, change, shownChanges) })
 	case journal.KindConfigLoaded, journal.KindConfigRefused:
 		decode(p, event, p.applyConfig)
 	case journal.KindAlertReceived:

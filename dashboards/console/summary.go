@@ -14,15 +14,20 @@ import (
 
 // Summary is everything the console shows, and the JSON of /api/v1/summary.
 type Summary struct {
-	Time      time.Time         `json:"time"`
-	Target    string            `json:"target"`
-	Issuer    string            `json:"issuer"`
-	Headline  Headline          `json:"headline"`
-	Faults    []FaultInForce    `json:"faults"`
-	Probes    []ProbeSummary    `json:"probes"`
-	Failures  []FailureSummary  `json:"failures"`
-	Scenarios []ScenarioSummary `json:"scenarios"`
-	Receipts  []ReceiptSummary  `json:"receipts"`
+	Time        time.Time           `json:"time"`
+	Target      string              `json:"target"`
+	Issuer      string              `json:"issuer"`
+	Headline    Headline            `json:"headline"`
+	Faults      []FaultInForce      `json:"faults"`
+	Probes      []ProbeSummary      `json:"probes"`
+	Failures    []FailureSummary    `json:"failures"`
+	Scenarios   []ScenarioSummary   `json:"scenarios"`
+	Receipts    []ReceiptSummary    `json:"receipts"`
+	Checkpoints []CheckpointSummary `json:"checkpoints,omitempty"`
+	// Votes are those of checkpoints on each probe, and Changes what came of them.
+	Votes      []VoteSummary      `json:"votes,omitempty"`
+	Changes    []ChangeSummary    `json:"changes,omitempty"`
+	Heartbeats []HeartbeatSummary `json:"heartbeats,omitempty"`
 	// Config is nil before anything is known of it.
 	Config *ConfigSummary `json:"config,omitempty"`
 }
@@ -174,11 +179,14 @@ func (c *Console) summarise(ctx context.Context, now time.Time) (Summary, error)
 	for _, one := range slices.Backward(p.scenarios) {
 		s.Scenarios = append(s.Scenarios, c.summariseScenario(one, now))
 	}
+	for _, change := range slices.Backward(p.changes) {
+		s.Changes = append(s.Changes, ChangeSummary{At: change.At, Kind: change.Kind, Probe: change.Probe, Sentence: change.Sentence})
+	}
 	s.Config = summariseConfig(p.config, p.inForce)
 	for _, arrived := range slices.Backward(p.receipts) {
 		s.Receipts = append(s.Receipts, summariseReceipt(arrived))
 	}
-	return s, nil
+	return s, c.live(ctx, &s)
 }
 
 func summariseConfig(last, inForce configured) *ConfigSummary {

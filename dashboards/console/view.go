@@ -12,6 +12,7 @@ func functions() template.FuncMap {
 	return template.FuncMap{
 		"word": word, "sign": sign, "clock": clock, "ago": ago, "age": age, "ms": ms, "took": took,
 		"spark": spark, "delay": delay, "deref": func(t *time.Time) time.Time { return *t },
+		"moment": moment, "percent": percent, "share": share, "span": span, "optional": optional, "days": days, "list": list, "outages": outages, "period": brief,
 	}
 }
 

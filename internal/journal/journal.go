@@ -30,6 +30,11 @@ const (
 	KindConfigLoaded    = "config.loaded"
 	KindConfigRefused   = "config.refused"
 
+	// KindHeartbeat is what a job reported; its run id is the name of the
+	// heartbeat. KindHeartbeatListening says since when each is waited for.
+	KindHeartbeat          = "heartbeat.received"
+	KindHeartbeatListening = "heartbeat.listening"
+
 	// KindCheckpointReport is what a checkpoint reported at once; its run id is
 	// the name of the checkpoint.
 	KindCheckpointReport  = "checkpoint.report"

@@ -98,8 +98,8 @@ func (k *Keeper) Keep(ctx context.Context, result probes.Result) (probes.Result,
 		clean.Evidence = earlier
 		return clean, nil
 	}
-	if len(exchanges) == 0 && len(artifacts) == 0 && result.Verdict == verdict.Unknown {
-		return clean, nil // a run that never started leaves nothing to look at
+	if len(exchanges) == 0 && len(artifacts) == 0 && (result.Verdict == verdict.Unknown || len(result.Steps) == 0) {
+		return clean, nil // a run that never started, or had nothing to do, leaves nothing to look at
 	}
 	bundle := k.describe(ctx, redactor, result, clean)
 	if secretsErr != nil {

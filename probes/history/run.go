@@ -55,6 +55,8 @@ type Run struct {
 	Times       int    `json:"times"`
 	Maintenance string `json:"maintenance,omitempty"`
 	Compacted   bool   `json:"compacted,omitempty"`
+	// Evidence is the run that shows what went wrong, which may be an earlier one.
+	Evidence string `json:"evidence,omitempty"`
 	// Seq is the event of the run in the journal; 0 if compacted.
 	Seq int64 `json:"seq,omitempty"`
 }
@@ -75,6 +77,7 @@ type recorded struct {
 	IntervalMS  int64           `json:"interval_ms"`
 	Runs        int             `json:"runs"`
 	Maintenance string          `json:"maintenance"`
+	Evidence    string          `json:"evidence"`
 }
 
 func runOf(event journal.Event) (Run, error) {
@@ -85,7 +88,7 @@ func runOf(event journal.Event) (Run, error) {
 	run := Run{
 		Series: r.Series, RunID: r.RunID, TraceID: r.TraceID, Verdict: r.Verdict, Reason: r.Reason, Detail: r.Detail,
 		FailedStep: r.FailedStep, At: r.Started.UTC(), MS: r.MS, Interval: time.Duration(r.IntervalMS) * time.Millisecond,
-		Times: max(r.Runs, 1), Maintenance: r.Maintenance, Seq: event.Seq,
+		Times: max(r.Runs, 1), Maintenance: r.Maintenance, Evidence: r.Evidence, Seq: event.Seq,
 	}
 	if !r.Intended.IsZero() {
 		run.At = r.Intended.UTC()

@@ -69,6 +69,9 @@ func NewMetrics(registry prometheus.Registerer, probeNames []string) (*Metrics, 
 			return nil, fmt.Errorf("register probe metrics: %w", err)
 		}
 	}
+	for _, ownFault := range []verdict.Reason{verdict.Missed, verdict.Saturated} {
+		m.unknown.WithLabelValues(string(ownFault))
+	}
 	m.Expect(probeNames)
 	return m, nil
 }

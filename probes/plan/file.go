@@ -3,6 +3,7 @@ package plan
 import (
 	"time"
 
+	"tocsin/probes/heartbeat"
 	"tocsin/probes/maintenance"
 	"tocsin/probes/quorum"
 )
@@ -22,6 +23,8 @@ type File struct {
 	Checks []Check `yaml:"checks"`
 	// Maintenance is when work on the target is announced.
 	Maintenance []maintenance.Config `yaml:"maintenance"`
+	// Heartbeats are jobs that must report by themselves.
+	Heartbeats []heartbeat.Config `yaml:"heartbeats"`
 	// Quorum says which checkpoints must agree on an outage; without it, none is
 	// ever declared.
 	Quorum *quorum.Config `yaml:"quorum"`

@@ -69,7 +69,7 @@ func (c *checker) file(f *File) {
 	if f.Quorum != nil {
 		f.Quorum.Check(func(key, problem, hint string) { c.report("quorum."+key, problem, hint) })
 	}
-	seen := make(map[string]bool, len(f.Checks))
+	seen := make(map[string]bool, len(f.Checks)+len(f.Heartbeats))
 	for index := range f.Checks {
 		key := fmt.Sprintf("checks[%d]", index)
 		name := f.Checks[index].Name
@@ -78,6 +78,9 @@ func (c *checker) file(f *File) {
 		}
 		seen[name] = true
 		c.check(key, &f.Checks[index])
+	}
+	for index := range f.Heartbeats {
+		c.heartbeat(fmt.Sprintf("heartbeats[%d]", index), &f.Heartbeats[index], seen)
 	}
 }
 

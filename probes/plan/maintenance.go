@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"tocsin/internal/target"
+	"tocsin/probes/heartbeat"
 	"tocsin/probes/maintenance"
 )
 
@@ -18,7 +19,9 @@ func (p *Plan) Maintenance(t *target.Target, entries []Entry) (*maintenance.Cale
 				return nil, p.document.Problem(fmt.Sprintf("maintenance[%d].zones[%d]", index, at), fmt.Sprintf("%q is no zone of the target", zone), "")
 			}
 		}
-		if !slices.ContainsFunc(entries, func(e Entry) bool { return window.Covers(Subject(t, e.Probe.Name())) }) {
+		covered := slices.ContainsFunc(entries, func(e Entry) bool { return window.Covers(Subject(t, e.Probe.Name())) }) ||
+			slices.ContainsFunc(p.file.Heartbeats, func(job heartbeat.Config) bool { return window.Covers(Subject(t, job.Name)) })
+		if !covered {
 			return nil, p.document.Problem(fmt.Sprintf("maintenance[%d]", index), fmt.Sprintf("window %q is for no probe of this plan", window.Name), "tocsin probe list names them")
 		}
 	}
