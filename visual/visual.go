@@ -17,6 +17,7 @@ import (
 	"tocsin/visual/baseline"
 	"tocsin/visual/capture"
 	"tocsin/visual/compare"
+	"tocsin/visual/decide"
 )
 
 // PageLogin is the page that a person sees first: where the authorization
@@ -38,8 +39,8 @@ type Config struct {
 	Trace telemetry.Trace
 	// Masks are CSS selectors of what is covered before comparing.
 	Masks []string
-	// Tolerance is what may differ; nil for DefaultTolerance.
-	Tolerance *Tolerance
+	// Tolerance is what may differ; nil for that of decide.DefaultBudget.
+	Tolerance *decide.Budget
 	// Deadline bounds taking the picture; 0 for that of the capture package.
 	Deadline time.Duration
 }
@@ -61,7 +62,7 @@ func (c *Config) defaults() error {
 		c.Trace = telemetry.NewTrace()
 	}
 	if c.Tolerance == nil {
-		tolerance := DefaultTolerance()
+		tolerance := decide.DefaultBudget()
 		c.Tolerance = &tolerance
 	}
 	return nil
