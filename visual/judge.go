@@ -43,7 +43,12 @@ func (c *check) judge(shot *capture.Shot) {
 			note, outcome.Changed+outcome.Antialiased+outcome.Below, c.approvedBy())
 		return
 	}
-	c.conclude(verdict.Fail, "%s", decided.Note+c.hints(shot))
+	note := decided.Note + c.hints(shot)
+	if memory := decide.Remember(c.config.Earlier, c.result.Fingerprint).String(); memory != "" {
+		c.result.Memory = memory
+		note += "; " + memory
+	}
+	c.conclude(verdict.Fail, "%s", note)
 	if c.difference, err = compare.EncodePNG(outcome.Difference(now)); err != nil {
 		c.conclude(verdict.Unknown, "%v (found: %s)", err, decided.Note)
 	}
@@ -53,6 +58,8 @@ func (c *check) judge(shot *capture.Shot) {
 func (c *check) report(outcome *compare.Outcome) {
 	c.result.Percent, c.result.ChangedPixels = outcome.Percent(), outcome.Changed
 	c.result.SoftEdgePixels, c.result.FaintPixels = outcome.Antialiased, outcome.Below
+	c.result.Fingerprint = outcome.Fingerprint()
+	c.canvas = outcome.Size
 	for _, box := range outcome.Boxes {
 		c.result.Boxes = append(c.result.Boxes, Box{X: box.Min.X, Y: box.Min.Y, Width: box.Dx(), Height: box.Dy()})
 	}

@@ -70,7 +70,7 @@ func judged(t *testing.T, before, now *image.NRGBA) (*check, *capture.Shot) {
 		files[i] = file
 	}
 	tolerance := decide.DefaultBudget()
-	c := &check{config: Config{Tolerance: &tolerance}, result: &Result{URL: "https://id.example/login"}, actual: files[1]}
+	c := &check{config: Config{Tolerance: &tolerance, Attempts: 1}, result: &Result{URL: "https://id.example/login"}, actual: files[1]}
 	c.approved = &baseline.Baseline{URL: "https://id.example/login", ApprovedBy: "alice", PNG: files[0], SHA256: baseline.Hash(files[0])}
 	return c, &capture.Shot{PNG: files[1]}
 }
@@ -134,7 +134,7 @@ func TestApprovingExactlyWhatACheckSaw(t *testing.T) {
 		t.Error("a picture of another target is approved")
 	}
 	proposal := Proposal{Result: *saved.result, PNG: file}
-	if _, err := proposal.Approval(state, "", time.Now()); err == nil {
+	if _, err := proposal.Approval(state, "", "", time.Now()); err == nil {
 		t.Error("approved by nobody")
 	}
 	if err := os.WriteFile(actual, append(file, 0), 0o600); err != nil {

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# Installs the packages that package-lock.json pins, unless they are there, and
-# says what is missing on machines that cannot run them.
+# Installs the packages that package-lock.json pins, in this folder or the one that
+# is named, unless they are there, and says what is missing on machines that cannot
+# run them.
 set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")"
+cd "${1:-$(dirname "${BASH_SOURCE[0]}")}"
 
 oldest=20
 

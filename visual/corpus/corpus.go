@@ -73,7 +73,11 @@ func variations() []variation {
 // pixels that no person sees, and pictures that Chromium rendered.
 func Pairs() ([]Pair, error) {
 	var all []Pair
-	for name, scene := range map[string]Scene{"light": light(), "dark": dark(), "mobile": mobile()} {
+	for _, page := range []struct {
+		name  string
+		scene Scene
+	}{{"light", light()}, {"dark", dark()}, {"mobile", mobile()}} {
+		name, scene := page.name, page.scene
 		scene.Turn = 0.5
 		for _, v := range variations() {
 			changed := scene
