@@ -92,8 +92,14 @@ test-e2e: build bin/k6 ## Run the whole story against a real lab
 test-interop: deps bin/tocsin bin/zitadel-op ## Let independent clients meet the identity system, and the probes independent providers (needs Node.js 20 or later)
 	system/interop/npm.sh
 	system/interop/npm.sh probes/interop/npm
+	system/interop/npm.sh visual/interop
 	AXE_CORE=$(CURDIR)/system/interop/node_modules/axe-core/axe.min.js \
-	  go test -count=1 -tags interop -timeout 20m ./system/interop/... ./system/ui ./probes/interop
+	  go test -count=1 -tags interop -timeout 20m ./system/interop/... ./system/ui ./probes/interop ./visual/interop
+
+.PHONY: bench-visual
+bench-visual: ## Time `tocsin visual compare` beside npm's odiff on the same files (needs Node.js 20 or later)
+	system/interop/npm.sh visual/interop
+	go test -tags interop -run '^$$' -bench WholeProcess -benchtime 11x ./visual/interop
 
 .PHONY: lint
 lint: bin/golangci-lint ## Check style and the boundaries between packages

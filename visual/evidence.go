@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+
+	"tocsin/internal/verdict"
+	"tocsin/visual/report"
 )
 
 const (
@@ -12,6 +15,7 @@ const (
 	baselineFile   = "baseline.png"
 	differenceFile = "difference.png"
 	resultFile     = "result.json"
+	reportFile     = "report.html"
 )
 
 // evidenceFolder is where a check of a page leaves its pictures.
@@ -51,6 +55,9 @@ func (c *check) writeEvidence() error {
 			return fmt.Errorf("write evidence: %w", err)
 		}
 	}
+	if err := c.writeReport(folder); err != nil {
+		return err
+	}
 	encoded, err := json.MarshalIndent(c.result, "", "  ")
 	if err != nil {
 		return fmt.Errorf("encode evidence: %w", err)
@@ -59,4 +66,48 @@ func (c *check) writeEvidence() error {
 		return fmt.Errorf("write evidence: %w", err)
 	}
 	return nil
+}
+
+// writeReport leaves the page that shows the pictures to people.
+func (c *check) writeReport(folder string) error {
+	if c.actual == nil {
+		return nil
+	}
+	html, err := c.shown().HTML()
+	if err != nil {
+		return fmt.Errorf("write evidence: %w", err)
+	}
+	c.result.Files.Report = filepath.Join(folder, reportFile)
+	if err := os.WriteFile(c.result.Files.Report, html, 0o600); err != nil {
+		return fmt.Errorf("write evidence: %w", err)
+	}
+	return nil
+}
+
+func (c *check) shown() *report.Report {
+	r := c.result
+	shown := &report.Report{
+		Title: r.Page + " of " + r.Target, Verdict: string(r.Verdict), Reason: r.Reason, Taken: r.Started,
+		Actual: actualFile, Width: c.canvas.X, Height: c.canvas.Y,
+		Facts: []report.Fact{
+			{Name: "page", Value: r.URL}, {Name: "run", Value: r.RunID}, {Name: "browser", Value: r.Environment.Chromium},
+			{Name: "viewport", Value: r.Environment.Viewport}, {Name: "metric", Value: r.Environment.Metric},
+		},
+	}
+	if c.approved != nil {
+		shown.Baseline = baselineFile
+		shown.Facts = append(shown.Facts, report.Fact{Name: "approved", Value: c.approvedBy()})
+	}
+	if c.difference != nil {
+		shown.Difference = differenceFile
+		shown.Facts = append(shown.Facts, report.Fact{Name: "fingerprint", Value: r.Fingerprint})
+		shown.Reject = fmt.Sprintf("tocsin visual reject %s --from %s --reason 'what is wrong'", r.Page, r.RunID)
+	}
+	if r.Approvable && r.Verdict != verdict.Pass {
+		shown.Approve = fmt.Sprintf("tocsin visual approve %s --from %s --reason 'what was changed and why'", r.Page, r.RunID)
+	}
+	for _, box := range r.Boxes {
+		shown.Regions = append(shown.Regions, report.Region(box))
+	}
+	return shown
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"image"
 	"net/http"
 	"path/filepath"
 	"slices"
@@ -16,6 +17,7 @@ import (
 	"tocsin/internal/verdict"
 	"tocsin/visual/baseline"
 	"tocsin/visual/capture"
+	"tocsin/visual/decide"
 )
 
 // PageLogin is the page that a person sees first: where the authorization
@@ -30,15 +32,23 @@ type Config struct {
 	Target *target.Target
 	// Page is one of Pages; empty for PageLogin.
 	Page string
-	// StateDir holds baselines and the evidence of runs.
+	// StateDir holds the evidence of runs, and baselines unless Baselines does.
 	StateDir string
+	// Baselines is the folder of approved pictures, such as one in a Git
+	// repository; empty for the one in StateDir.
+	Baselines string
+	// Attempts is how often a page is pictured at most before a difference is a
+	// fail; 0 for 2. That it took more than one is in the verdict.
+	Attempts int
+	// Earlier is what earlier checks of the page saw. It informs, and decides nothing.
+	Earlier []decide.Sighting
 	// RunID and Trace mark the requests and name the evidence; empty for new ones.
 	RunID string
 	Trace telemetry.Trace
 	// Masks are CSS selectors of what is covered before comparing.
 	Masks []string
-	// Tolerance is what may differ; nil for DefaultTolerance.
-	Tolerance *Tolerance
+	// Tolerance is what may differ; nil for that of decide.DefaultBudget.
+	Tolerance *decide.Budget
 	// Deadline bounds taking the picture; 0 for that of the capture package.
 	Deadline time.Duration
 }
@@ -60,16 +70,20 @@ func (c *Config) defaults() error {
 		c.Trace = telemetry.NewTrace()
 	}
 	if c.Tolerance == nil {
-		tolerance := DefaultTolerance()
+		tolerance := decide.DefaultBudget()
 		c.Tolerance = &tolerance
+	}
+	if c.Attempts == 0 {
+		c.Attempts = 2
+	}
+	if c.Baselines == "" {
+		c.Baselines = BaselineDir(c.StateDir)
 	}
 	return nil
 }
 
-// Baselines is the store of approved pictures in a state folder.
-func Baselines(stateDir string) *baseline.Store {
-	return baseline.NewStore(filepath.Join(stateDir, "baselines"))
-}
+// BaselineDir is where approved pictures are in a state folder.
+func BaselineDir(stateDir string) string { return filepath.Join(stateDir, "baselines") }
 
 // Box is a part of the page that changed, in pixels.
 type Box struct {
@@ -84,6 +98,8 @@ type Files struct {
 	Baseline   string `json:"baseline,omitempty"`
 	Actual     string `json:"actual,omitempty"`
 	Difference string `json:"difference,omitempty"`
+	// Report shows them to people.
+	Report string `json:"report,omitempty"`
 }
 
 // Result is what one check found.
@@ -96,13 +112,20 @@ type Result struct {
 	Reason  string          `json:"reason"`
 	// Percent of the pixels changed. SoftEdgePixels and FaintPixels differ,
 	// but less than a person sees; they are counted apart.
-	Percent        float64              `json:"percent"`
-	ChangedPixels  int                  `json:"changed_pixels"`
-	SoftEdgePixels int                  `json:"soft_edge_pixels"`
-	FaintPixels    int                  `json:"faint_pixels"`
-	Boxes          []Box                `json:"boxes"`
-	Files          Files                `json:"files"`
-	Environment    baseline.Environment `json:"environment"`
+	Percent        float64 `json:"percent"`
+	ChangedPixels  int     `json:"changed_pixels"`
+	SoftEdgePixels int     `json:"soft_edge_pixels"`
+	FaintPixels    int     `json:"faint_pixels"`
+	Boxes          []Box   `json:"boxes"`
+	// Fingerprint names the difference by its place; empty for none.
+	Fingerprint string `json:"fingerprint,omitempty"`
+	// Memory says what earlier checks saw of the difference.
+	Memory string `json:"memory,omitempty"`
+	// FirstAttempt is why the first picture was not good enough, of a pass that
+	// took a second.
+	FirstAttempt string               `json:"first_attempt,omitempty"`
+	Files        Files                `json:"files"`
+	Environment  baseline.Environment `json:"environment"`
 	// URL is where the page was found, without its query, and Status its HTTP
 	// status.
 	URL    string `json:"url,omitempty"`
@@ -129,7 +152,7 @@ func Check(ctx context.Context, config Config) Result {
 	result.Target, result.Page = config.Target.Name, config.Page
 	result.RunID, result.TraceID = config.RunID, config.Trace.TraceID
 	found := check{config: config, result: &result}
-	found.run(ctx)
+	found.attempts(ctx)
 	result.MS = float64(time.Since(started).Microseconds()) / 1000
 	if err := found.writeEvidence(); err != nil {
 		result.Verdict, result.Reason = verdict.Unknown, fmt.Sprintf("evidence cannot be kept: %v (found: %s)", err, result.Reason)
@@ -143,11 +166,39 @@ type check struct {
 	result *Result
 
 	actual, difference []byte
+	canvas             image.Point
 	approved           *baseline.Baseline
 }
 
 func (c *check) conclude(v verdict.Verdict, format string, values ...any) {
 	c.result.Verdict, c.result.Reason = v, fmt.Sprintf(format, values...)
+}
+
+// attempts pictures the page until it looks as approved, Attempts times at most.
+// Only a difference is worth another look: what answered with an error has.
+func (c *check) attempts(ctx context.Context) {
+	first := ""
+	for attempt := 1; ; attempt++ {
+		*c = check{config: c.config, result: c.result}
+		c.result.forget()
+		c.run(ctx)
+		switch {
+		case c.result.Verdict == verdict.Fail && c.difference != nil && attempt < c.config.Attempts && ctx.Err() == nil:
+			first = c.result.Reason
+			continue
+		case c.result.Verdict == verdict.Pass && first != "":
+			c.result.FirstAttempt = first
+			c.conclude(verdict.PassAfterRetry, "%s; at the first attempt %s", c.result.Reason, first)
+		}
+		return
+	}
+}
+
+// forget clears what an attempt found.
+func (r *Result) forget() {
+	r.Percent, r.ChangedPixels, r.SoftEdgePixels, r.FaintPixels = 0, 0, 0, 0
+	r.Boxes, r.Fingerprint, r.Memory, r.Approvable = []Box{}, "", "", false
+	r.URL, r.Status, r.Requests, r.ActualSHA256 = "", 0, nil, ""
 }
 
 // run concludes with the first thing that keeps the page from being compared,
@@ -168,7 +219,7 @@ func (c *check) run(ctx context.Context) {
 		return
 	}
 	c.result.Approvable = true
-	c.approved, err = Baselines(c.config.StateDir).Load(c.config.Target.Name, c.config.Page)
+	c.approved, err = baseline.NewStore(c.config.Baselines).Load(c.config.Target.Name, c.config.Page)
 	switch {
 	case errors.Is(err, baseline.ErrNone):
 		c.conclude(verdict.Unknown, "no approved baseline of page %s of target %s: look at the picture, then: tocsin visual approve --from %s",

@@ -32,11 +32,11 @@ func TestLoginPageFromFirstLookToSabotage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	approval, err := proposal.Approval(config.StateDir, "alice", time.Now())
+	approval, err := proposal.Approval(BaselineDir(config.StateDir), "alice", "", time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := proposal.Approve(config.StateDir, approval); err != nil {
+	if err := proposal.Approve(BaselineDir(config.StateDir), approval); err != nil {
 		t.Fatal(err)
 	}
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 
@@ -20,7 +21,10 @@ func (a *app) visualCommand() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE:  func(command *cobra.Command, _ []string) error { return command.Help() },
 	}
-	command.AddCommand(a.visualCompareCommand(), a.visualCheckCommand(), a.visualApproveCommand(), a.visualListCommand())
+	command.PersistentFlags().StringVar(&a.baselines, "baselines", os.Getenv("TOCSIN_BASELINES"),
+		"keep approved pictures and their history in `DIR`, such as one in a Git repository ($TOCSIN_BASELINES; default: in the state folder)")
+	command.AddCommand(a.visualCompareCommand(), a.visualCheckCommand(), a.visualApproveCommand(), a.visualRejectCommand(),
+		a.visualListCommand(), a.visualHistoryCommand())
 	return command
 }
 
@@ -83,7 +87,13 @@ func (a *app) checkPages(command *cobra.Command, to *target.Target, pages, masks
 		}
 	}()
 	for _, page := range pages {
-		result := visual.Check(ctx, visual.Config{Target: to, Page: page, StateDir: a.stateDir, Masks: masks})
+		earlier, err := earlierChecks(ctx, events, to.Name, page)
+		if err != nil {
+			return nil, unknownError(err)
+		}
+		result := visual.Check(ctx, visual.Config{
+			Target: to, Page: page, StateDir: a.stateDir, Baselines: a.baselineDir(), Masks: masks, Earlier: earlier,
+		})
 		results = append(results, result)
 		if ctx.Err() != nil {
 			return results, nil
@@ -127,5 +137,6 @@ func (a *app) printCheck(result visual.Result) {
 	line("baseline", result.Files.Baseline)
 	line("actual", result.Files.Actual)
 	line("difference", result.Files.Difference)
+	line("report", result.Files.Report)
 	line("run", result.RunID)
 }

@@ -21,11 +21,14 @@ import (
 func (a *app) visualApproveCommand() *cobra.Command {
 	var from string
 	var masks []string
+	var by person
 	command := &cobra.Command{
 		Use:   "approve [PAGE…]",
 		Short: "Make a picture of each page its baseline",
 		Long: "Pictures each page and makes the picture its baseline, in your name.\n" +
-			"With --from, it approves exactly what a check saw.",
+			"With --from, it approves exactly what a check saw. A page that has a baseline needs a reason.",
+		Example: "  tocsin visual approve\n" +
+			"  tocsin visual approve login --from 3f2a… --reason 'new logo, as agreed' --as 'Kari Nordmann'",
 		RunE: func(command *cobra.Command, arguments []string) error {
 			pages, err := visualPages(arguments)
 			if err != nil {
@@ -38,15 +41,24 @@ func (a *app) visualApproveCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.approvePages(command, to, pages, masks, from)
+			return a.approvePages(command, to, pages, masks, from, by)
 		},
 	}
 	command.Flags().StringVar(&from, "from", "", "approve what a check saw: the id of its `RUN`, or a file that it left")
 	command.Flags().StringArrayVar(&masks, "mask", nil, "cover what this CSS `SELECTOR` matches; may be repeated")
+	by.flags(command)
 	return command
 }
 
-func (a *app) approvePages(command *cobra.Command, to *target.Target, pages, masks []string, from string) error {
+// person is who decides about a picture, and why.
+type person struct{ name, reason string }
+
+func (p *person) flags(command *cobra.Command) {
+	command.Flags().StringVar(&p.name, "as", approver(), "who decides, in pipelines the person who started them: a `NAME`")
+	command.Flags().StringVar(&p.reason, "reason", "", "why, for whoever reads the history: a `TEXT`")
+}
+
+func (a *app) approvePages(command *cobra.Command, to *target.Target, pages, masks []string, from string, by person) error {
 	if from == "" {
 		results, err := a.checkPages(command, to, pages, masks)
 		if err != nil {
@@ -56,14 +68,14 @@ func (a *app) approvePages(command *cobra.Command, to *target.Target, pages, mas
 			if !result.Approvable {
 				return &exitError{code: result.Verdict.ExitCode(), err: fmt.Errorf("page %s is not approved: %s", result.Page, result.Reason)}
 			}
-			if err := a.approve(command.Context(), to, result.Page, result.RunID); err != nil {
+			if err := a.approve(command.Context(), to, result.Page, result.RunID, by); err != nil {
 				return err
 			}
 		}
 		return nil
 	}
 	for _, page := range pages {
-		if err := a.approve(command.Context(), to, page, from); err != nil {
+		if err := a.approve(command.Context(), to, page, from, by); err != nil {
 			return err
 		}
 	}
@@ -71,12 +83,12 @@ func (a *app) approvePages(command *cobra.Command, to *target.Target, pages, mas
 }
 
 // approve records the approval in the journal, then acts on it.
-func (a *app) approve(ctx context.Context, to *target.Target, page, from string) (err error) {
+func (a *app) approve(ctx context.Context, to *target.Target, page, from string, by person) (err error) {
 	proposal, err := visual.ProposalFrom(a.stateDir, from, to.Name, page)
 	if err != nil {
 		return usageError(err)
 	}
-	approval, err := proposal.Approval(a.stateDir, approver(), time.Now())
+	approval, err := proposal.Approval(a.baselineDir(), by.name, by.reason, time.Now())
 	if err != nil {
 		return usageError(err)
 	}
@@ -92,7 +104,7 @@ func (a *app) approve(ctx context.Context, to *target.Target, page, from string)
 	if _, err := events.AppendValue(ctx, journal.KindVisualApproved, approval.RunID, proposal.Result.TraceID, approval); err != nil {
 		return unknownError(err)
 	}
-	if err := proposal.Approve(a.stateDir, approval); err != nil {
+	if err := proposal.Approve(a.baselineDir(), approval); err != nil {
 		return unknownError(err)
 	}
 	if a.json {
@@ -133,7 +145,7 @@ func (a *app) visualListCommand() *cobra.Command {
 			}
 			entries := make([]visualEntry, 0, len(visual.Pages()))
 			for _, page := range visual.Pages() {
-				approved, err := visual.Baselines(a.stateDir).Load(to.Name, page)
+				approved, err := baseline.NewStore(a.baselineDir()).Load(to.Name, page)
 				entry := visualEntry{Page: page, Baseline: approved}
 				if err != nil {
 					entry.Problem = err.Error()

@@ -75,8 +75,15 @@ func TestVisualCommandsFromNothingToAChangedWord(t *testing.T) {
 	if len(report.Checks) != 1 || report.Verdict != verdict.Fail || report.Checks[0].Percent <= 0 {
 		t.Errorf("report %+v", report)
 	}
-	command(verdict.ExitPass, "approved by alice", "visual", "approve", "--from", report.Checks[0].RunID)
-	command(verdict.ExitPass, "login  approved by alice on", "visual", "list")
+	run := report.Checks[0].RunID
+	command(verdict.ExitUsage, "say with --reason what is wrong", "visual", "reject", "login", "--from", run)
+	command(verdict.ExitPass, "login  rejected by alice: a typo", "visual", "reject", "login", "--from", run, "--reason", "a typo")
+	command(verdict.ExitFail, "this difference was seen once before", "visual", "check")
+	command(verdict.ExitUsage, "say with --reason why it looks different now", "visual", "approve", "--from", run)
+	command(verdict.ExitPass, "approved by bob", "visual", "approve", "--from", run, "--as", "bob", "--reason", "as agreed")
+	command(verdict.ExitPass, "approved by alice: first picture of the page", "visual", "history")
+	command(verdict.ExitPass, "approved by bob: as agreed", "visual", "history", "login")
+	command(verdict.ExitPass, "login  approved by bob on", "visual", "list")
 	command(verdict.ExitUsage, `"nothing" is neither a run`, "visual", "approve", "--from", "nothing")
 	command(verdict.ExitUsage, "choose from login", "visual", "check", "nowhere")
 	checkVisualJournal(t, state)
@@ -98,12 +105,12 @@ func checkVisualJournal(t *testing.T, state string) {
 		kinds = append(kinds, event.Kind)
 	}
 	want := []string{journal.KindVisualCheck, journal.KindVisualCheck, journal.KindVisualApproved,
-		journal.KindVisualCheck, journal.KindVisualCheck, journal.KindVisualApproved}
+		journal.KindVisualCheck, journal.KindVisualCheck, journal.KindVisualRejected, journal.KindVisualCheck, journal.KindVisualApproved}
 	if strings.Join(kinds, " ") != strings.Join(want, " ") {
 		t.Errorf("journal holds %v, want %v", kinds, want)
 	}
 	var approval visual.Approval
-	if err := json.Unmarshal(recorded[len(recorded)-1].Payload, &approval); err != nil || approval.ApprovedBy != "alice" {
+	if err := json.Unmarshal(recorded[len(recorded)-1].Payload, &approval); err != nil || approval.ApprovedBy != "bob" {
 		t.Errorf("approval %+v %v", approval, err)
 	}
 }

@@ -25,6 +25,7 @@ const (
 	KindAlertReceived   = "alert.received"
 	KindVisualCheck     = "visual.check"
 	KindVisualApproved  = "visual.approved"
+	KindVisualRejected  = "visual.rejected"
 	KindLoadRun         = "load.run"
 	KindConsoleStarted  = "console.started"
 	KindConfigLoaded    = "config.loaded"

@@ -52,7 +52,9 @@ type Outcome struct {
 	// Shifts are the places that Absorb took for moved instead of changed.
 	Shifts []Shift
 
-	changed, soft marks
+	changed, soft, faint marks
+	// sizeExplained says that shifts explain another size, which is within reach.
+	sizeExplained bool
 }
 
 // Ratio is the share of changed pixels of the canvas, 0 to 1.
@@ -69,8 +71,11 @@ func (o *Outcome) Percent() float64 { return 100 * o.Ratio() }
 // SizeDiffers reports pictures of different sizes; they are never the same.
 func (o *Outcome) SizeDiffers() bool { return o.Baseline != o.Actual }
 
-// Same reports pictures of one size without a changed pixel.
-func (o *Outcome) Same() bool { return o.Changed == 0 && !o.SizeDiffers() }
+// Same reports pictures without a changed pixel, of one size unless Absorb has
+// found why they are not.
+func (o *Outcome) Same() bool {
+	return o.Changed == 0 && (!o.SizeDiffers() || o.sizeExplained)
+}
 
 // bandRows is how many rows one worker takes at a time.
 const bandRows = 16
@@ -127,7 +132,7 @@ func newComparison(baseline, actual image.Point, options Options) (*comparison, 
 		shared:  image.Pt(min(baseline.X, actual.X), min(baseline.Y, actual.Y)),
 		outcome: &Outcome{
 			Size: canvas, Baseline: baseline, Actual: actual,
-			changed: make(marks, canvas.Y), soft: make(marks, canvas.Y),
+			changed: make(marks, canvas.Y), soft: make(marks, canvas.Y), faint: make(marks, canvas.Y),
 		},
 	}, nil
 }

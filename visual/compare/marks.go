@@ -21,15 +21,6 @@ func (m marks) has(x, y int) bool {
 	return m[y] != nil && m[y][x/64]>>(x%64)&1 == 1
 }
 
-// clear takes a pixel out, and reports whether it was in.
-func (m marks) clear(x, y int) bool {
-	if !m.has(x, y) {
-		return false
-	}
-	m[y][x/64] &^= 1 << (x % 64)
-	return true
-}
-
 // each calls visit for every pixel, row by row from the left.
 func (m marks) each(visit func(x, y int)) {
 	for y, row := range m {
@@ -41,19 +32,30 @@ func (m marks) each(visit func(x, y int)) {
 	}
 }
 
-func (m marks) clone() marks {
-	copied := make(marks, len(m))
+// union is the set of the pixels of both.
+func (m marks) union(other marks) marks {
+	both := make(marks, len(m))
 	for y, row := range m {
-		copied[y] = slices.Clone(row)
+		both[y] = slices.Clone(row)
+		if row == nil {
+			both[y] = slices.Clone(other[y])
+			continue
+		}
+		for i, word := range other[y] {
+			both[y][i] |= word
+		}
 	}
-	return copied
+	return both
 }
 
-// clearAll takes the pixels of a box out, and returns how many were in.
-func (m marks) clearAll(box image.Rectangle) (count int) {
+// count is the number of pixels of a box that are in.
+func (m marks) count(box image.Rectangle) (count int) {
 	for y := box.Min.Y; y < box.Max.Y; y++ {
+		if m[y] == nil {
+			continue
+		}
 		for x := box.Min.X; x < box.Max.X; x++ {
-			if m.clear(x, y) {
+			if m.has(x, y) {
 				count++
 			}
 		}

@@ -40,6 +40,7 @@ func (c *comparison) pixel(x, y int, p, q uint32, found *counts) {
 	case c.options.Exact:
 	case colorDelta(p, q, y*c.shared.X+x) <= c.limit:
 		found.below++
+		c.outcome.faint.set(x, y, c.outcome.Size.X)
 		return
 	case !c.options.CountAntialiased && (antialiased(&c.a, &c.b, x, y) || antialiased(&c.b, &c.a, x, y)):
 		found.soft++

@@ -1,6 +1,7 @@
 package compare
 
 import (
+	"bytes"
 	"fmt"
 	"image"
 	"slices"
@@ -16,7 +17,7 @@ type Shift struct {
 	Box image.Rectangle
 	// By is how far it moved, right and down.
 	By image.Point
-	// Pixels is how many changed pixels it explains.
+	// Pixels is how many differing pixels it explains.
 	Pixels int
 }
 
@@ -36,42 +37,73 @@ func (s Shift) String() string {
 	return text
 }
 
-// Absorb takes changes out of an outcome of Images that are explained by a shift
-// of up to reach pixels, and notes each: all that is in and near the box of a
-// change is in the baseline, too, moved as a whole. What appeared, vanished, was
-// recoloured or written anew stays changed.
+// Absorb compares two pictures, of which Images has told the outcome, once more:
+// a place where all that is in and near a change is in the baseline, too, moved
+// as a whole by up to reach pixels, is compared with that, and noted as a shift.
+// What appeared, vanished, was recoloured or written anew stays changed. A page
+// that has become longer or shorter by as little is the same if shifts explain it.
 func Absorb(baseline, actual *image.NRGBA, outcome *Outcome, options Options, reach int) (*Outcome, error) {
 	if reach < 1 || reach > MaxReach {
 		return nil, fmt.Errorf("absorb shifts: %d pixels outside [1, %d]", reach, MaxReach)
 	}
-	c, err := newComparison(outcome.Baseline, outcome.Actual, options)
+	grown := outcome.Actual.Sub(outcome.Baseline)
+	if max(grown.X, -grown.X, grown.Y, -grown.Y) > reach {
+		return outcome, nil
+	}
+	differing := outcome.changed.union(outcome.soft).union(outcome.faint)
+	var shifts []Shift
+	for _, box := range clusters(differing, outcome.Size) {
+		by, found := moved(baseline, actual, box, reach)
+		if found {
+			shifts = append(shifts, Shift{Box: box, By: by, Pixels: differing.count(box)})
+		} else if !box.In(actual.Rect) {
+			return outcome, nil
+		}
+	}
+	if len(shifts) == 0 {
+		return outcome, nil
+	}
+	after, err := Images(shifted(baseline, actual, shifts, reach), actual, options)
 	if err != nil {
 		return nil, fmt.Errorf("absorb shifts: %w", err)
 	}
-	left := *outcome
-	left.changed, left.Shifts = outcome.changed.clone(), nil
-	for _, box := range clusters(outcome.changed, outcome.Size) {
-		by, found := c.moved(baseline, actual, box, reach)
-		if !found {
-			continue
+	after.Baseline, after.Shifts, after.sizeExplained = outcome.Baseline, shifts, true
+	return after, nil
+}
+
+// shifted is the baseline, in the size of the actual picture, with the shifts
+// made. Where it has nothing, it has the opposite of the actual picture.
+func shifted(baseline, actual *image.NRGBA, shifts []Shift, reach int) *image.NRGBA {
+	made := image.NewNRGBA(actual.Rect)
+	for i := 0; i+4 <= len(actual.Pix); i += 4 {
+		for channel := range 3 {
+			made.Pix[i+channel] = actual.Pix[i+channel] ^ 0x80
 		}
-		pixels := left.changed.clearAll(box)
-		left.Changed -= pixels
-		left.Shifts = append(left.Shifts, Shift{Box: box, By: by, Pixels: pixels})
+		made.Pix[i+3] = 255
 	}
-	left.Boxes = boxes(left.changed, left.Size)
-	return &left, nil
+	transfer(made, baseline, made.Rect.Intersect(baseline.Rect), image.Point{})
+	for _, shift := range shifts {
+		transfer(made, baseline, shift.Box.Inset(-reach).Intersect(made.Rect), shift.By)
+	}
+	return made
+}
+
+// transfer copies what makes up an area after a shift.
+func transfer(to, from *image.NRGBA, area image.Rectangle, by image.Point) {
+	for y := area.Min.Y; y < area.Max.Y; y++ {
+		copy(to.Pix[to.PixOffset(area.Min.X, y):][:4*area.Dx()], from.Pix[from.PixOffset(area.Min.X-by.X, y-by.Y):])
+	}
 }
 
 // moved finds the shortest shift of the baseline that looks like the actual
 // picture in and around a box.
-func (c *comparison) moved(baseline, actual *image.NRGBA, box image.Rectangle, reach int) (image.Point, bool) {
+func moved(baseline, actual *image.NRGBA, box image.Rectangle, reach int) (image.Point, bool) {
 	area := box.Inset(-reach).Intersect(actual.Rect)
 	if area.Empty() {
 		return image.Point{}, false
 	}
 	for _, by := range shifts(reach) {
-		if area.Sub(by).In(baseline.Rect) && c.alike(baseline, actual, area, by) {
+		if area.Sub(by).In(baseline.Rect) && alike(baseline, actual, area, by) {
 			return by, true
 		}
 	}
@@ -91,15 +123,13 @@ func shifts(reach int) (all []image.Point) {
 	return all
 }
 
-func (c *comparison) alike(baseline, actual *image.NRGBA, area image.Rectangle, by image.Point) bool {
+// alike holds an area against the baseline to the byte: what a renderer moves by
+// whole pixels, it draws the same.
+func alike(baseline, actual *image.NRGBA, area image.Rectangle, by image.Point) bool {
 	for y := area.Min.Y; y < area.Max.Y; y++ {
-		before := baseline.Pix[(y-by.Y)*baseline.Stride:]
-		now := actual.Pix[y*actual.Stride:]
-		for x := area.Min.X; x < area.Max.X; x++ {
-			p, q := pixelOf(before, x-by.X), pixelOf(now, x)
-			if p != q && (c.options.Exact || colorDelta(p, q, y*c.shared.X+x) > c.limit) {
-				return false
-			}
+		before := baseline.Pix[(y-by.Y)*baseline.Stride+4*(area.Min.X-by.X):][:4*area.Dx()]
+		if !bytes.Equal(before, actual.Pix[y*actual.Stride+4*area.Min.X:][:4*area.Dx()]) {
+			return false
 		}
 	}
 	return true
