@@ -74,7 +74,8 @@ bin/zitadel-op: probes/interop/zitadel.mod probes/interop/zitadel.sum
 test: deps build bin/k6 test-unit test-e2e ## Run every test, the lab included
 
 .PHONY: test-long
-test-long: test test-interop ## Run every test, then fuzz every parser for a minute each (over an hour)
+test-long: test test-interop ## Run every test, look back over a year of history, then fuzz every parser for a minute each (over an hour)
+	go test -count=1 -tags long -timeout 30m -v -run Year ./probes/history
 	$(MAKE) --no-print-directory fuzz FUZZTIME=1m
 
 .PHONY: test-unit
@@ -108,6 +109,15 @@ lint: bin/golangci-lint ## Check style and the boundaries between packages
 .PHONY: bench
 bench: ## Run every benchmark
 	go test -run '^$$' -bench . -benchmem $$(go list ./...)
+
+# The peer that the scale is measured beside, with a module graph of its own.
+bin/blackbox_exporter: probes/scale/blackbox.mod probes/scale/blackbox.sum
+	$(BUILD) -modfile=probes/scale/blackbox.mod -o $@ github.com/prometheus/blackbox_exporter
+	@touch $@
+
+.PHONY: bench-scale
+bench-scale: bin/tocsin bin/blackbox_exporter ## Run 10,000 probes every 10 s on one core, beside the blackbox exporter (4 minutes, a quiet machine with two cores)
+	go test -count=1 -tags scale -timeout 15m -v ./probes/scale
 
 .PHONY: fuzz
 fuzz: ## Fuzz every parser of outside input for FUZZTIME each (default 20s)

@@ -84,6 +84,7 @@ func (a *app) runProbes(ctx context.Context, names []string, options runOptions)
 	}
 	started := time.Now()
 	var results []probes.Result
+runs:
 	for _, probe := range chosen {
 		for range options.count {
 			result, keepErr := keeper.Keep(ctx, probe.Run(ctx))
@@ -94,6 +95,10 @@ func (a *app) runProbes(ctx context.Context, names []string, options runOptions)
 			results = append(results, result)
 			if err := a.tellResult(result, len(chosen)*options.count, options); err != nil {
 				return err
+			}
+			if result.Reason == verdict.Stopped {
+				// What was not begun when we were told to stop is no run.
+				break runs
 			}
 		}
 	}

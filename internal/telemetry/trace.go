@@ -26,7 +26,8 @@ type Trace struct {
 
 // NewTrace starts a trace with random ids.
 func NewTrace() Trace {
-	return Trace{TraceID: randomHex(16), SpanID: randomHex(8)}
+	random := randomHex(24)
+	return Trace{TraceID: random[:32], SpanID: random[32:]}
 }
 
 // Child is the same trace with a span of its own, for one step of a run.

@@ -35,6 +35,32 @@ func write(t *testing.T, dir, name, text string) string {
 	return path
 }
 
+// A credential takes a login and then many requests, the negative one two dozen:
+// the time of a login would cut it short on a busy day.
+func TestCredentialJourneysHaveMoreTimeThanALogin(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, "client.jwk", "{}")
+	write(t, dir, "pin", "545411")
+	text := targetFile + "credential: {configuration_id: id, format: dc+sd-jwt, grant: authorization_code}\n"
+	loaded, err := target.Load(write(t, dir, "target.yaml", text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := new(plan.Plan).Entries(loaded)
+	if err != nil {
+		t.Fatal(err)
+	}
+	longest := map[string]time.Duration{}
+	for _, entry := range all {
+		longest[entry.Probe.Name()] = entry.Probe.(interface{ Longest() time.Duration }).Longest()
+	}
+	for _, name := range []string{"credential", "credential-negative"} {
+		if longest[name] < 2*longest["login"] {
+			t.Errorf("%s may take %s, and login %s", name, longest[name], longest["login"])
+		}
+	}
+}
+
 // load makes a target and, of text, a plan for it.
 func load(t *testing.T, text string) (*target.Target, *plan.Plan, string, error) {
 	t.Helper()

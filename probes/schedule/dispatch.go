@@ -92,7 +92,11 @@ func (s *Schedule) launch(ctx context.Context, p *planned, missed []unstarted) [
 	}
 	s.free--
 	run := p.start()
-	s.running.Go(func() { s.work(ctx, run) })
+	select {
+	case s.idle <- run:
+	default:
+		s.running.Go(func() { s.work(ctx, run) })
+	}
 	return missed
 }
 

@@ -86,6 +86,8 @@ type Schedule struct {
 	clock   *clock
 	results *queue
 	running sync.WaitGroup
+	// idle hands a run to a worker that waits for one.
+	idle chan start
 	// changed wakes the timetable after a reload.
 	changed chan struct{}
 
@@ -108,7 +110,7 @@ func New(cfg Config) (*Schedule, error) {
 		return nil, err
 	}
 	s := &Schedule{
-		cfg: cfg, clock: newClock(cfg.Asleep), results: newQueue(), changed: make(chan struct{}, 1),
+		cfg: cfg, clock: newClock(cfg.Asleep), results: newQueue(), idle: make(chan start), changed: make(chan struct{}, 1),
 		planned: make(map[string]*planned, len(cfg.Entries)), leaving: map[string]*planned{},
 		free: cfg.Concurrency, blind: blindness{threshold: cfg.Grace},
 	}
@@ -158,7 +160,7 @@ func next(now time.Time, phase, interval time.Duration) time.Time {
 // gathering is how often results are recorded at most. The first is recorded at
 // once, and those of a busy schedule some at a time: making a write durable
 // costs as much for one as for a hundred.
-const gathering = 100 * time.Millisecond
+const gathering = 250 * time.Millisecond
 
 // Run runs the probes until ctx ends and hands the results to record, a batch at
 // a time, in the order in which runs ended. It returns when every run has ended

@@ -13,11 +13,27 @@ import (
 	"tocsin/probes"
 )
 
-// work makes a run in the slot it was given, and then, in the same slot, those
-// that wait for one.
+// patience is how long a worker waits for another run. Its stack has grown to
+// what a run needs, and growing that of a new one is a good part of a run's cost.
+const patience = time.Second
+
+// work makes a run in the slot it was given, then, in the same slot, those that
+// wait for one, and then whatever else is due while it waits.
 func (s *Schedule) work(ctx context.Context, run start) {
-	for more := true; more; run, more = s.release(ctx, run) {
-		s.run(ctx, run)
+	waiting := time.NewTimer(patience)
+	defer waiting.Stop()
+	for {
+		for more := true; more; run, more = s.release(ctx, run) {
+			s.run(ctx, run)
+		}
+		waiting.Reset(patience)
+		select {
+		case run = <-s.idle:
+		case <-waiting.C:
+			return
+		case <-ctx.Done():
+			return
+		}
 	}
 }
 

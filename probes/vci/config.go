@@ -39,6 +39,8 @@ func Probes(t *target.Target) ([]probes.Probe, error) {
 	if err != nil {
 		return nil, fmt.Errorf("configure credential probes: %w", err)
 	}
+	// The time of a login is too little for a login and two dozen requests.
+	login.AttemptTimeout = attempt + t.Login.OTP.Longest()
 	cfg := Config{Login: login, Credential: t.Credential}
 	whole, err := New(cfg)
 	if err != nil {
