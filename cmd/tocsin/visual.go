@@ -20,7 +20,7 @@ func (a *app) visualCommand() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE:  func(command *cobra.Command, _ []string) error { return command.Help() },
 	}
-	command.AddCommand(a.visualCompareCommand(), a.visualCheckCommand(), a.visualApproveCommand(), a.visualListCommand())
+	command.AddCommand(a.visualCompareCommand(), a.visualCheckCommand(), a.visualApproveCommand(), a.visualListCommand(), a.visualCaptureCommand())
 	return command
 }
 
