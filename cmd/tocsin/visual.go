@@ -24,7 +24,7 @@ func (a *app) visualCommand() *cobra.Command {
 	command.PersistentFlags().StringVar(&a.baselines, "baselines", os.Getenv("TOCSIN_BASELINES"),
 		"keep approved pictures and their history in `DIR`, such as one in a Git repository ($TOCSIN_BASELINES; default: in the state folder)")
 	command.AddCommand(a.visualCompareCommand(), a.visualCheckCommand(), a.visualApproveCommand(), a.visualRejectCommand(),
-		a.visualListCommand(), a.visualHistoryCommand())
+		a.visualListCommand(), a.visualHistoryCommand(), a.visualCaptureCommand())
 	return command
 }
 

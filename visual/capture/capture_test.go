@@ -240,7 +240,7 @@ func TestPictureOfASettledPage(t *testing.T) {
 func TestPageThatCannotBePictured(t *testing.T) {
 	b := newBench(t)
 	t.Run("a page that never stands still", func(t *testing.T) {
-		_, err := b.ask(t.Context(), "/restless", Request{Deadline: 6 * time.Second})
+		_, err := b.ask(t.Context(), "/restless", Request{Deadline: 12 * time.Second})
 		if !errors.Is(err, ErrUnsettled) || !strings.Contains(err.Error(), "two pictures in a row differ") {
 			t.Errorf("got %v", err)
 		}
