@@ -1,6 +1,7 @@
 package corpus
 
 import (
+	"errors"
 	"fmt"
 	"image"
 	"image/color"
@@ -101,7 +102,7 @@ func (s Scene) write(picture *image.NRGBA, at image.Point, button image.Rectangl
 	return nil
 }
 
-func (s Scene) line(picture *image.NRGBA, text string, at image.Point, size float64, ink color.NRGBA) error {
+func (s Scene) line(picture *image.NRGBA, text string, at image.Point, size float64, ink color.NRGBA) (err error) {
 	source := goregular.TTF
 	if s.Mono {
 		source = gomono.TTF
@@ -114,7 +115,7 @@ func (s Scene) line(picture *image.NRGBA, text string, at image.Point, size floa
 	if err != nil {
 		return fmt.Errorf("draw scene: %w", err)
 	}
-	defer face.Close()
+	defer func() { err = errors.Join(err, face.Close()) }()
 	dot := fixed.P(at.X, at.Y)
 	dot.X += fixed.Int26_6(s.Fraction * 64)
 	drawer := font.Drawer{Dst: picture, Src: image.NewUniform(ink), Face: face, Dot: dot}

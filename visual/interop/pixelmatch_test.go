@@ -20,7 +20,7 @@ import (
 
 // TestCountsAreThoseOfPixelmatch allows a difference of 0.1 %; there is none.
 func TestCountsAreThoseOfPixelmatch(t *testing.T) {
-	pairs := comparable(t)
+	pairs := sameSize(t)
 	folder := t.TempDir()
 	for i, pair := range pairs {
 		save(t, filepath.Join(folder, fmt.Sprintf("%d-before.png", i)), pair.Before)
@@ -54,7 +54,7 @@ func TestCountsAreThoseOfPixelmatch(t *testing.T) {
 }
 
 // comparable are the pairs of equal sizes: pixelmatch takes no others.
-func comparable(t *testing.T) (pairs []corpus.Pair) {
+func sameSize(t *testing.T) (pairs []corpus.Pair) {
 	t.Helper()
 	all, err := corpus.Pairs()
 	if err != nil {
