@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -30,6 +31,8 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 type world struct {
 	*reload.Reloader
 	metrics *prometheus.Registry
+
+	mu      sync.Mutex
 	file    string
 	force   string
 	applied int
@@ -37,6 +40,8 @@ type world struct {
 }
 
 func (w *world) AppendValue(_ context.Context, kind, _, _ string, _ any) (journal.Event, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	w.kinds = append(w.kinds, kind)
 	return journal.Event{}, nil
 }
@@ -47,6 +52,8 @@ func begin(t *testing.T) *world {
 	var err error
 	w.Reloader, err = reload.New(reload.Config{
 		Apply: func(context.Context) (schedule.Change, error) {
+			w.mu.Lock()
+			defer w.mu.Unlock()
 			w.applied++
 			if !strings.HasPrefix(w.file, "good") {
 				return schedule.Change{}, errors.New("plan.yaml:1:1: bad\nplan.yaml:2:1: worse")
@@ -55,13 +62,32 @@ func begin(t *testing.T) *world {
 			return schedule.Change{Changed: []string{"login"}, Kept: 3}, nil
 		},
 		Files:    func() []string { return []string{"plan.yaml"} },
-		Contents: func(to io.Writer, _ []string) error { _, err := io.WriteString(to, w.file); return err },
+		Contents: func(to io.Writer, _ []string) error { _, err := io.WriteString(to, w.contents()); return err },
 		Journal:  w, Registry: w.metrics, Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return w
+}
+
+func (w *world) contents() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.file
+}
+
+func (w *world) write(file string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.file = file
+}
+
+// seen is what is in force, and how often something was to be.
+func (w *world) seen() (force string, applied int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.force, w.applied
 }
 
 func (w *world) shows(t *testing.T, successful int) {
@@ -83,32 +109,32 @@ func TestAChangeIsTakenOverOnceTheFileStaysAsItIs(t *testing.T) {
 		ended := make(chan struct{})
 		go func() { w.Run(ctx, signals); close(ended) }()
 		change := func(file string, wait time.Duration) {
-			w.file = file
+			w.write(file)
 			time.Sleep(wait)
 			synctest.Wait()
 		}
 		change("good 1", time.Minute)
-		if w.applied != 0 {
+		if _, applied := w.seen(); applied != 0 {
 			t.Error("a file that is the same was read again")
 		}
 		change("half wri", 2*time.Second)
 		change("good 2", 3*time.Second)
-		if w.applied != 0 {
+		if _, applied := w.seen(); applied != 0 {
 			t.Error("a file was read while it was being written")
 		}
 		change("good 2", 2*time.Second)
-		if w.force != "good 2" || w.applied != 1 {
-			t.Errorf("%q in force after %d attempts", w.force, w.applied)
+		if force, applied := w.seen(); force != "good 2" || applied != 1 {
+			t.Errorf("%q in force after %d attempts", force, applied)
 		}
 		w.shows(t, 1)
 		change("broken", time.Minute)
-		if w.force != "good 2" || w.applied != 2 {
-			t.Errorf("%q in force after %d attempts, want the old one and one attempt more", w.force, w.applied)
+		if force, applied := w.seen(); force != "good 2" || applied != 2 {
+			t.Errorf("%q in force after %d attempts, want the old one and one attempt more", force, applied)
 		}
 		w.shows(t, 0)
 		signals <- syscall.SIGHUP
 		synctest.Wait()
-		if w.applied != 3 {
+		if _, applied := w.seen(); applied != 3 {
 			t.Error("a signal did not reload")
 		}
 		change("good 2", 5*time.Second)
@@ -140,14 +166,15 @@ func TestOnlyThisMachineMayAskForAReload(t *testing.T) {
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			w := begin(t)
-			w.file = tc.file
+			w.write(tc.file)
 			request := httptest.NewRequestWithContext(t.Context(), http.MethodPost, reload.Path, nil)
 			request.RemoteAddr = "127.0.0.1:4711"
 			tc.change(request)
 			answer := httptest.NewRecorder()
 			w.ServeHTTP(answer, request)
-			if answer.Code != tc.code || !strings.Contains(answer.Body.String(), tc.says) || (w.applied == 1) != (tc.code == http.StatusOK || tc.code == http.StatusInternalServerError) {
-				t.Errorf("answered %d %s after %d attempts", answer.Code, answer.Body, w.applied)
+			_, applied := w.seen()
+			if answer.Code != tc.code || !strings.Contains(answer.Body.String(), tc.says) || (applied == 1) != (tc.code == http.StatusOK || tc.code == http.StatusInternalServerError) {
+				t.Errorf("answered %d %s after %d attempts", answer.Code, answer.Body, applied)
 			}
 		})
 	}
