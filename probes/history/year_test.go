@@ -27,8 +27,10 @@ const (
 	yearHours    = 365 * 24
 	// Of a thousand runs, so many did not pass at once. They come in outages.
 	yearNotPassed = 0.9
-	// A month is looked at within.
-	mostView = 100 * time.Millisecond
+	// A month is looked at within, and with the start of the program and all that
+	// it opens, within.
+	mostView    = 100 * time.Millisecond
+	mostProcess = time.Second
 )
 
 // A year of 200 probes every 30 seconds is 210 million runs. Segments are
@@ -102,7 +104,7 @@ func viewMonthAsAProcess(t *testing.T, folder string) {
 		t.Logf("tocsin history uptime: %s", took.Round(time.Millisecond))
 		best = min(best, took)
 	}
-	if best > mostView {
+	if best > mostProcess {
 		t.Errorf("tocsin history uptime takes %s", best)
 	}
 }
