@@ -85,8 +85,8 @@ approve_first_look() {
 	case $status in
 	0) ;;
 	3)
-		say "no baseline of the login page yet: approving what it shows now"
-		bin/tocsin visual approve
+		say "no baseline of the login page that this browser can be held to: approving what it shows now"
+		bin/tocsin visual approve --reason "what the demo saw first"
 		;;
 	*) cat "$HERE/visual.log" ;;
 	esac
