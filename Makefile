@@ -100,6 +100,7 @@ test-interop: deps bin/tocsin bin/zitadel-op ## Let independent clients meet the
 .PHONY: bench-visual
 bench-visual: ## Time `tocsin visual compare` beside npm's odiff on the same files (needs Node.js 20 or later)
 	system/interop/npm.sh visual/interop
+	npm --prefix visual/interop install --no-save --no-package-lock --no-audit --no-fund --ignore-scripts odiff-bin@4.5.0
 	go test -tags interop -run '^$$' -bench WholeProcess -benchtime 11x ./visual/interop
 
 .PHONY: lint

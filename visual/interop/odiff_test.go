@@ -30,7 +30,7 @@ func BenchmarkWholeProcess(b *testing.B) {
 	}
 	natives, err := filepath.Glob("node_modules/@odiff/*/odiff")
 	if err != nil || len(natives) == 0 {
-		b.Fatal("odiff is not installed: run `make test-interop`, which installs it")
+		b.Fatal("odiff is not installed: run `make bench-visual`, which installs it")
 	}
 	for _, height := range []int{1080, 6000} {
 		files := written(b, folder, height)
