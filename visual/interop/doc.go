@@ -1,3 +1,3 @@
 // Package interop owns the meeting of the comparison with programs that were not
-// written here: the counts of pixelmatch, and the time and memory of odiff.
+// written here: the counts of pixelmatch, and the time of odiff.
 package interop
