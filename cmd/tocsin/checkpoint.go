@@ -152,13 +152,13 @@ func (a *app) buildCheckpoint(options checkpointOptions, enrolment keys.Enrolmen
 			intervals[entry.Probe.Name()] = entry.Interval
 		}
 	}
-	file, err := filepath.Abs(a.targetPath)
+	targetFile, planFile, err := a.named()
 	if err != nil {
-		return nil, nil, unknownError(fmt.Errorf("resolve target file: %w", err))
+		return nil, nil, err
 	}
 	good := &lastGoods{recorder: kept}
 	keeper, err := evidence.New(evidence.Config{
-		Folder: a.runsFolder(), TargetFile: file, CAFile: loaded.TLS.CAFile, Secrets: loaded.Secrets, LastGood: good.of,
+		Folder: a.runsFolder(), TargetFile: targetFile, PlanFile: planFile, CAFile: loaded.TLS.CAFile, Secrets: loaded.Secrets, LastGood: good.of,
 	})
 	if err != nil {
 		return nil, nil, unknownError(err)

@@ -92,14 +92,29 @@ func (a *app) showEvidence(runID string) error {
 	return nil
 }
 
+// named are the target file and the plan file that this command was told of, so
+// that they can be named elsewhere; the plan is empty where the target names it.
+func (a *app) named() (targetFile, planFile string, err error) {
+	if targetFile, err = filepath.Abs(a.targetPath); err != nil {
+		return "", "", unknownError(fmt.Errorf("resolve target file: %w", err))
+	}
+	if a.planPath == "" {
+		return targetFile, "", nil
+	}
+	if planFile, err = filepath.Abs(a.planPath); err != nil {
+		return "", "", unknownError(fmt.Errorf("resolve plan file: %w", err))
+	}
+	return targetFile, planFile, nil
+}
+
 // newKeeper makes the keeper of evidence for a target.
 func (a *app) newKeeper(t *target.Target, secrets func() ([]string, error), events *journal.Journal) (*evidence.Keeper, error) {
-	file, err := filepath.Abs(a.targetPath)
+	file, planned, err := a.named()
 	if err != nil {
-		return nil, unknownError(fmt.Errorf("resolve target file: %w", err))
+		return nil, err
 	}
 	keeper, err := evidence.New(evidence.Config{
-		Folder: a.runsFolder(), TargetFile: file, CAFile: t.TLS.CAFile, Secrets: secrets,
+		Folder: a.runsFolder(), TargetFile: file, PlanFile: planned, CAFile: t.TLS.CAFile, Secrets: secrets,
 		LastGood: func(ctx context.Context, probe string) (*probes.Result, error) { return lastGood(ctx, events, probe) },
 	})
 	if err != nil {

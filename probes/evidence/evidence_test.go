@@ -129,7 +129,7 @@ func (c canaries) run(t *testing.T, server *httptest.Server) probes.Result {
 func newKeeper(t *testing.T, change func(*evidence.Config)) (*evidence.Keeper, string) {
 	t.Helper()
 	folder := filepath.Join(t.TempDir(), "runs")
-	cfg := evidence.Config{Folder: folder, TargetFile: "/etc/tocsin/target.yaml", Secrets: func() ([]string, error) { return nil, nil }}
+	cfg := evidence.Config{Folder: folder, TargetFile: "/etc/tocsin/target.yaml", PlanFile: "/etc/tocsin/plan.yaml", Secrets: func() ([]string, error) { return nil, nil }}
 	if change != nil {
 		change(&cfg)
 	}
@@ -185,7 +185,7 @@ func TestNoSecretIsWrittenAnywhere(t *testing.T) {
 	if !strings.Contains(string(everything["chain.pem"]), "BEGIN CERTIFICATE") {
 		t.Error("the chain of the server is missing")
 	}
-	if !strings.Contains(string(everything["index.html"]), "tocsin --target &#39;/etc/tocsin/target.yaml&#39; probe run login") {
+	if !strings.Contains(string(everything["index.html"]), "tocsin --target &#39;/etc/tocsin/target.yaml&#39; --plan &#39;/etc/tocsin/plan.yaml&#39; probe run login") {
 		t.Error("the page does not say how to repeat the run")
 	}
 }

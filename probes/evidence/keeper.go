@@ -16,8 +16,9 @@ import (
 type Config struct {
 	// Folder holds a folder for each run.
 	Folder string
-	// TargetFile and CAFile are named in the lines that repeat a run.
-	TargetFile, CAFile string
+	// TargetFile, PlanFile (empty: what the target file names) and CAFile are
+	// named in the lines that repeat a run.
+	TargetFile, PlanFile, CAFile string
 	// Secrets returns what must never be written. It is asked at each bundle,
 	// for secrets are rotated. While it fails, no exchange is written.
 	Secrets func() ([]string, error)
@@ -121,7 +122,7 @@ func (k *Keeper) describe(ctx context.Context, r *Redactor, whole, clean probes.
 	return Bundle{
 		RunID: clean.RunID, TraceID: clean.TraceID, Probe: clean.Probe, Target: clean.Target, Checkpoint: clean.Checkpoint,
 		Verdict: clean.Verdict, Reason: clean.Reason, Detail: clean.Detail, FailedStep: clean.FailedStep, Started: clean.Started,
-		Repeat: repeat(r, whole, k.cfg.TargetFile, k.cfg.CAFile), Result: clean, LastGood: k.lastGood(ctx, clean.Probe),
+		Repeat: repeat(r, whole, k.cfg), Result: clean, LastGood: k.lastGood(ctx, clean.Probe),
 	}
 }
 

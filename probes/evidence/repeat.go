@@ -16,13 +16,17 @@ type Repeat struct {
 	Curl   string `json:"curl,omitempty"`
 }
 
-func repeat(r *Redactor, result probes.Result, targetFile, caFile string) Repeat {
-	lines := Repeat{Tocsin: "tocsin probe run " + result.Probe}
-	if targetFile != "" {
-		lines.Tocsin = "tocsin --target " + quote(targetFile) + " probe run " + result.Probe
+func repeat(r *Redactor, result probes.Result, cfg Config) Repeat {
+	words := []string{"tocsin"}
+	if cfg.TargetFile != "" {
+		words = append(words, "--target", quote(cfg.TargetFile))
 	}
+	if cfg.PlanFile != "" {
+		words = append(words, "--plan", quote(cfg.PlanFile))
+	}
+	lines := Repeat{Tocsin: strings.Join(append(words, "probe", "run", result.Probe), " ")}
 	if count := len(result.Exchanges); count > 0 && isHTTP(result.Exchanges[count-1]) {
-		lines.Curl = curl(r, result.Exchanges[count-1], caFile)
+		lines.Curl = curl(r, result.Exchanges[count-1], cfg.CAFile)
 	}
 	return lines
 }
