@@ -83,7 +83,7 @@ func (a *app) approvePages(command *cobra.Command, to *target.Target, pages, mas
 }
 
 // approve records the approval in the journal, then acts on it.
-func (a *app) approve(ctx context.Context, to *target.Target, page, from string, by person) (err error) {
+func (a *app) approve(ctx context.Context, to *target.Target, page, from string, by person) error {
 	proposal, err := visual.ProposalFrom(a.stateDir, from, to.Name, page)
 	if err != nil {
 		return usageError(err)
@@ -92,20 +92,10 @@ func (a *app) approve(ctx context.Context, to *target.Target, page, from string,
 	if err != nil {
 		return usageError(err)
 	}
-	events, err := a.openJournal(ctx)
-	if err != nil {
+	if err := a.decided(ctx, journal.KindVisualApproved, approval.RunID, proposal.Result.TraceID, approval, func() error {
+		return proposal.Approve(a.baselineDir(), approval)
+	}); err != nil {
 		return err
-	}
-	defer func() {
-		if closed := events.Close(); err == nil && closed != nil {
-			err = unknownError(closed)
-		}
-	}()
-	if _, err := events.AppendValue(ctx, journal.KindVisualApproved, approval.RunID, proposal.Result.TraceID, approval); err != nil {
-		return unknownError(err)
-	}
-	if err := proposal.Approve(a.baselineDir(), approval); err != nil {
-		return unknownError(err)
 	}
 	if a.json {
 		return a.printVisualJSON(approval)

@@ -73,7 +73,7 @@ func (a *app) visualRejectCommand() *cobra.Command {
 }
 
 // reject records the rejection in the journal, then in the history of the page.
-func (a *app) reject(ctx context.Context, page, from string, by person) (err error) {
+func (a *app) reject(ctx context.Context, page, from string, by person) error {
 	to, err := a.loadTarget()
 	if err != nil {
 		return err
@@ -86,20 +86,10 @@ func (a *app) reject(ctx context.Context, page, from string, by person) (err err
 	if err != nil {
 		return usageError(err)
 	}
-	events, err := a.openJournal(ctx)
-	if err != nil {
+	if err := a.decided(ctx, journal.KindVisualRejected, rejection.RunID, proposal.Result.TraceID, rejection, func() error {
+		return proposal.Reject(a.baselineDir(), rejection)
+	}); err != nil {
 		return err
-	}
-	defer func() {
-		if closed := events.Close(); err == nil && closed != nil {
-			err = unknownError(closed)
-		}
-	}()
-	if _, err := events.AppendValue(ctx, journal.KindVisualRejected, rejection.RunID, proposal.Result.TraceID, rejection); err != nil {
-		return unknownError(err)
-	}
-	if err := proposal.Reject(a.baselineDir(), rejection); err != nil {
-		return unknownError(err)
 	}
 	if a.json {
 		return a.printVisualJSON(rejection)

@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 
@@ -72,6 +73,27 @@ func (t *TLS) Certificate() func(*tls.CertificateRequestInfo) (*tls.Certificate,
 		}
 		return &pair, nil
 	}
+}
+
+// Dialing is how a check reaches address: where connectTo leads, if it names it,
+// trusting others where t names no authorities.
+func (t *TLS) Dialing(address string, connectTo map[string]string, others *x509.CertPool) (Config, error) {
+	roots, err := t.Roots(others)
+	if err != nil {
+		return Config{}, err
+	}
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return Config{}, fmt.Errorf("dial %q: %w", address, err)
+	}
+	reached := Config{Address: address, Roots: roots, ServerName: host, Certificate: t.Certificate()}
+	if other, ok := connectTo[address]; ok {
+		reached.Address = other
+	}
+	if t.ServerName != "" {
+		reached.ServerName = t.ServerName
+	}
+	return reached, nil
 }
 
 // Roots are the authorities to trust: those of the file, or else others.

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net"
 	"os"
 	"strings"
 	"time"
@@ -33,27 +32,18 @@ type check struct {
 // New makes the gRPC probe of that name. Base is what it shares with the other
 // probes of the target.
 func New(base journey.Config, name string, cfg Config) (probes.Probe, error) {
-	if err := firstProblem(cfg.Check); err != nil {
+	if err := journey.FirstProblem(cfg.Check); err != nil {
 		return nil, fmt.Errorf("grpc probe %s: %w", name, err)
 	}
 	if base.AttemptTimeout == 0 {
 		base.AttemptTimeout = defaultTimeout
 	}
-	roots, err := cfg.TLS.Roots(base.Roots)
+	reached, err := cfg.TLS.Dialing(cfg.Address, base.ConnectTo, base.Roots)
 	if err != nil {
 		return nil, fmt.Errorf("grpc probe %s: %w", name, err)
 	}
-	// Check has seen that it is one.
-	host, _, _ := net.SplitHostPort(cfg.Address)
-	reached := dial.Config{
-		Address: cfg.Address, Roots: roots, ServerName: host, Protocols: []string{protocolTwo}, Certificate: cfg.TLS.Certificate(), Now: base.Now,
-	}
-	if other, ok := base.ConnectTo[cfg.Address]; ok {
-		reached.Address = other
-	}
-	if cfg.TLS.ServerName != "" {
-		reached.ServerName = cfg.TLS.ServerName
-	}
+	reached.Protocols = []string{protocolTwo}
+	reached.Now = base.Now
 	if cfg.Authority == "" {
 		cfg.Authority = cfg.Address
 	}
@@ -67,17 +57,6 @@ func New(base journey.Config, name string, cfg Config) (probes.Probe, error) {
 		about += " for " + cfg.Service
 	}
 	return journey.New(base, journey.Spec{Name: name, About: about, Attempts: cfg.Attempts, Walk: c.walk})
-}
-
-// firstProblem turns a check into an error, for configurations that were made in
-// code and have no line to point at.
-func firstProblem(check func(Report)) (err error) {
-	check(func(key, problem, hint string) {
-		if err == nil {
-			err = errors.New(strings.Trim(strings.Join([]string{key + " " + problem, hint}, "; "), "; "))
-		}
-	})
-	return err
 }
 
 // walk makes one attempt.

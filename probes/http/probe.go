@@ -65,7 +65,7 @@ func New(base journey.Config, name string, cfg Config) (probes.Probe, error) {
 }
 
 func newCheck(cfg Config, base journey.Config) (*check, error) {
-	if err := firstProblem(cfg.Check); err != nil {
+	if err := journey.FirstProblem(cfg.Check); err != nil {
 		return nil, err
 	}
 	c := &check{
@@ -102,17 +102,6 @@ func newCheck(cfg Config, base journey.Config) (*check, error) {
 	}
 	c.target, err = c.locate(address)
 	return c, err
-}
-
-// firstProblem turns a check into an error, for configurations that were made in
-// code and have no line to point at.
-func firstProblem(check func(Report)) (err error) {
-	check(func(key, problem, hint string) {
-		if err == nil {
-			err = errors.New(strings.TrimSuffix(strings.Join([]string{key + " " + problem, hint}, "; "), "; "))
-		}
-	})
-	return err
 }
 
 // walk makes one attempt.

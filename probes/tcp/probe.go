@@ -3,10 +3,7 @@ package tcpcheck
 import (
 	"context"
 	"crypto/tls"
-	"errors"
 	"fmt"
-	"net"
-	"strings"
 	"time"
 
 	"tocsin/internal/verdict"
@@ -27,25 +24,17 @@ type check struct {
 // New makes the TCP probe of that name. Base is what it shares with the other
 // probes of the target.
 func New(base journey.Config, name string, cfg Config) (probes.Probe, error) {
-	if err := firstProblem(cfg.Check); err != nil {
+	if err := journey.FirstProblem(cfg.Check); err != nil {
 		return nil, fmt.Errorf("tcp probe %s: %w", name, err)
 	}
 	if base.AttemptTimeout == 0 {
 		base.AttemptTimeout = defaultTimeout
 	}
-	roots, err := cfg.TLS.Roots(base.Roots)
+	reached, err := cfg.TLS.Dialing(cfg.Address, base.ConnectTo, base.Roots)
 	if err != nil {
 		return nil, fmt.Errorf("tcp probe %s: %w", name, err)
 	}
-	// Check has seen that it is one.
-	host, _, _ := net.SplitHostPort(cfg.Address)
-	reached := dial.Config{Address: cfg.Address, Roots: roots, ServerName: host, Certificate: cfg.TLS.Certificate(), Now: base.Now}
-	if other, ok := base.ConnectTo[cfg.Address]; ok {
-		reached.Address = other
-	}
-	if cfg.TLS.ServerName != "" {
-		reached.ServerName = cfg.TLS.ServerName
-	}
+	reached.Now = base.Now
 	dialer, err := dial.New(reached)
 	if err != nil {
 		return nil, fmt.Errorf("tcp probe %s: %w", name, err)
@@ -60,17 +49,6 @@ func (c *check) about() string {
 		about += fmt.Sprintf(" and makes a dialogue of %d turns", len(c.cfg.Dialogue))
 	}
 	return about
-}
-
-// firstProblem turns a check into an error, for configurations that were made in
-// code and have no line to point at.
-func firstProblem(check func(Report)) (err error) {
-	check(func(key, problem, hint string) {
-		if err == nil {
-			err = errors.New(strings.Trim(strings.Join([]string{key + " " + problem, hint}, "; "), "; "))
-		}
-	})
-	return err
 }
 
 // walk makes one attempt.
