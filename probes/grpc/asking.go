@@ -81,14 +81,19 @@ func (a *asking) ask(ctx context.Context) error {
 		if err := ready(ctx, client); err != nil {
 			return a.noHTTP(ctx, heard)
 		}
-		answer, err := healthpb.NewHealthClient(client).Check(a.mark(ctx), &healthpb.HealthCheckRequest{Service: a.check.cfg.Service})
+		// Without our deadline: a server that is told of it ends the call in the
+		// same instant as we do, and chance decides whose timeout is reported.
+		call, cancel := context.WithCancel(context.WithoutCancel(ctx))
+		defer cancel()
+		defer context.AfterFunc(ctx, cancel)()
+		answer, err := healthpb.NewHealthClient(client).Check(a.mark(call), &healthpb.HealthCheckRequest{Service: a.check.cfg.Service})
 		if err == nil {
 			watch.FirstByte()
 			a.status = answer.GetStatus().String()
 			return nil
 		}
 		if ctx.Err() != nil {
-			return err
+			return ctx.Err()
 		}
 		if broken := heard.failure(); broken != nil && status.Code(err) == codes.Unavailable {
 			return broken
