@@ -2,9 +2,11 @@ package identity_test
 
 import (
 	"crypto/rand"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"golang.org/x/oauth2"
 )
@@ -94,10 +96,25 @@ func (a *ask) redeemed(gateway, code string) *tokens {
 // all that is asked.
 func (p *party) obtain(scope, individualID string, pairs ...string) *tokens {
 	p.t.Helper()
-	return p.ask(scope, pairs...).obtain(newBrowser(p.t), individualID)
+	a := p.ask(scope, pairs...)
+	b := newBrowser(p.t)
+	return a.redeemed(here(), a.code(b.logIn(b.get(a.at(here())), individualID)))
 }
 
+// obtain logs in with a browser that is used again. It waits until every zone
+// knows the consent: a replica that lags would ask for it once more.
 func (a *ask) obtain(b *browser, individualID string) *tokens {
 	a.t.Helper()
-	return a.redeemed(here(), a.code(b.logIn(b.get(a.at(here())), individualID)))
+	got := a.redeemed(here(), a.code(b.logIn(b.get(a.at(here())), individualID)))
+	for _, gateway := range gateways() {
+		if err := await(a.t.Context(), 15*time.Second, func() error {
+			if told := a.party.silent(b, gateway, "openid"); told != "" {
+				return fmt.Errorf("%s answers %q", gateway, told)
+			}
+			return nil
+		}); err != nil {
+			a.t.Fatalf("the consent is not known in every zone: %v", err)
+		}
+	}
+	return got
 }
