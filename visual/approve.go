@@ -1,6 +1,7 @@
 package visual
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -17,13 +18,31 @@ import (
 type Proposal struct {
 	Result Result
 	PNG    []byte
+	// page is what was on the page; nil where it is not known.
+	page []byte
+}
+
+// Seen are the names of the checks that a run left pictures of.
+func Seen(stateDir, runID string) ([]string, error) {
+	entries, err := os.ReadDir(Folder(stateDir, runID))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("%q is no run with visual checks: tocsin visual check names it", runID)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("look for checks of run: %w", err)
+	}
+	names := make([]string, 0, len(entries))
+	for _, entry := range entries {
+		names = append(names, entry.Name())
+	}
+	return names, nil
 }
 
 // ProposalFrom reads what a check saw: from is the id of its run, or the path
 // of its folder or of a file in it. The picture must be the one that the check
 // took, and one of the page itself.
-func ProposalFrom(stateDir, from, targetName, page string) (*Proposal, error) {
-	folder, err := checkFolder(stateDir, from, page)
+func ProposalFrom(stateDir, from, targetName, name string) (*Proposal, error) {
+	folder, err := checkFolder(stateDir, from, name)
 	if err != nil {
 		return nil, err
 	}
@@ -36,11 +55,11 @@ func ProposalFrom(stateDir, from, targetName, page string) (*Proposal, error) {
 		return nil, fmt.Errorf("read check to approve: %s: %w", filepath.Join(folder, resultFile), err)
 	}
 	result := &proposal.Result
-	if result.Target != targetName || result.Page != page {
-		return nil, fmt.Errorf("check in %s is of page %q of target %q, not of %q of %q", folder, result.Page, result.Target, page, targetName)
+	if result.Target != targetName || result.Check != name {
+		return nil, fmt.Errorf("check in %s is %q of target %q, not %q of %q", folder, result.Check, result.Target, name, targetName)
 	}
 	if !result.Approvable {
-		return nil, fmt.Errorf("check in %s has no picture of the page to approve: %s", folder, result.Reason)
+		return nil, fmt.Errorf("check in %s has no picture of the page to approve: %s", folder, result.Detail)
 	}
 	if proposal.PNG, err = os.ReadFile(filepath.Join(folder, actualFile)); err != nil {
 		return nil, fmt.Errorf("read picture to approve: %w", err)
@@ -48,19 +67,22 @@ func ProposalFrom(stateDir, from, targetName, page string) (*Proposal, error) {
 	if baseline.Hash(proposal.PNG) != result.ActualSHA256 {
 		return nil, fmt.Errorf("%s is not the picture that the check took", filepath.Join(folder, actualFile))
 	}
+	if proposal.page, err = os.ReadFile(filepath.Join(folder, pageFile)); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("read page to approve: %w", err)
+	}
 	return &proposal, nil
 }
 
-func checkFolder(stateDir, from, page string) (string, error) {
+func checkFolder(stateDir, from, name string) (string, error) {
 	if !strings.ContainsRune(from, filepath.Separator) {
-		folder := evidenceFolder(stateDir, from, page)
+		folder := filepath.Join(Folder(stateDir, from), name)
 		if _, err := os.Stat(folder); err == nil {
 			return folder, nil
 		}
 	}
 	info, err := os.Stat(from)
 	if errors.Is(err, os.ErrNotExist) {
-		return "", fmt.Errorf("%q is neither a run with a check of page %s nor a file", from, page)
+		return "", fmt.Errorf("%q is neither a run with a check %s nor a file", from, name)
 	}
 	if err != nil {
 		return "", fmt.Errorf("look for check to approve: %w", err)
@@ -74,7 +96,7 @@ func checkFolder(stateDir, from, page string) (string, error) {
 // Approval is the record of an approved baseline.
 type Approval struct {
 	Target     string    `json:"target"`
-	Page       string    `json:"page"`
+	Check      string    `json:"check"`
 	RunID      string    `json:"run_id"`
 	SHA256     string    `json:"sha256"`
 	ApprovedBy string    `json:"approved_by"`
@@ -86,7 +108,7 @@ type Approval struct {
 // Rejection is the record of a picture that a person called a defect.
 type Rejection struct {
 	Target      string    `json:"target"`
-	Page        string    `json:"page"`
+	Check       string    `json:"check"`
 	RunID       string    `json:"run_id"`
 	SHA256      string    `json:"sha256"`
 	Fingerprint string    `json:"fingerprint,omitempty"`
@@ -98,45 +120,43 @@ type Rejection struct {
 // firstPicture is the reason for approving a page that has no baseline yet.
 const firstPicture = "first picture of the page"
 
-// Approval returns the record of approving the proposal into a folder of baselines,
+// Approval returns the record of approving the proposal into a store,
 // before it is done: it is to be in the journal first. A baseline is replaced only
 // with a reason.
-func (p *Proposal) Approval(baselines, approver, reason string, at time.Time) (Approval, error) {
+func (p *Proposal) Approval(ctx context.Context, store *baseline.Store, approver, reason string, at time.Time) (Approval, error) {
 	if approver == "" {
 		return Approval{}, errors.New("approve page: nobody is named as approver: name yourself with --as")
 	}
-	store := baseline.NewStore(baselines)
-	approved, err := store.Load(p.Result.Target, p.Result.Page)
+	approved, err := store.Load(ctx, p.Result.Target, p.Result.Check)
 	switch {
 	case errors.Is(err, baseline.ErrNone) && reason == "":
 		reason = firstPicture
 	case err == nil && approved.SHA256 == p.Result.ActualSHA256 && reason == "":
 		reason = "looks as before"
 	case reason == "":
-		return Approval{}, fmt.Errorf("approve page: %s has a baseline already: say with --reason why it looks different now", p.Result.Page)
+		return Approval{}, fmt.Errorf("approve page: %s has a baseline already: say with --reason why it looks different now", p.Result.Check)
 	}
 	if _, err := compare.DecodePNG(p.PNG, compare.MaxPixels); err != nil {
 		return Approval{}, fmt.Errorf("approve page: %w", err)
 	}
 	return Approval{
-		Target: p.Result.Target, Page: p.Result.Page, RunID: p.Result.RunID, SHA256: p.Result.ActualSHA256,
-		ApprovedBy: approver, ApprovedAt: at.UTC(), Reason: reason, File: store.Path(p.Result.Target, p.Result.Page),
+		Target: p.Result.Target, Check: p.Result.Check, RunID: p.Result.RunID, SHA256: p.Result.ActualSHA256,
+		ApprovedBy: approver, ApprovedAt: at.UTC(), Reason: reason, File: store.Path(p.Result.Target, p.Result.Check),
 	}, nil
 }
 
 // Approve makes the proposal the baseline, as approval says, and adds to its history.
-func (p *Proposal) Approve(baselines string, approval Approval) error {
-	store := baseline.NewStore(baselines)
+func (p *Proposal) Approve(ctx context.Context, store *baseline.Store, approval Approval) error {
 	decision := p.decision(baseline.Approved, approval.ApprovedBy, approval.Reason, approval.ApprovedAt)
-	if before, err := store.Load(approval.Target, approval.Page); err == nil {
+	if before, err := store.Load(ctx, approval.Target, approval.Check); err == nil {
 		decision.Replaced = before.SHA256
 	}
-	if err := store.Record(approval.Target, approval.Page, decision); err != nil {
+	if err := store.Record(ctx, approval.Target, approval.Check, decision); err != nil {
 		return err
 	}
-	return store.Save(&baseline.Baseline{
-		Target: approval.Target, Page: approval.Page, URL: p.Result.URL, Environment: p.Result.Environment,
-		ApprovedAt: approval.ApprovedAt, ApprovedBy: approval.ApprovedBy, RunID: approval.RunID, PNG: p.PNG,
+	return store.Save(ctx, &baseline.Baseline{
+		Target: approval.Target, Name: approval.Check, URL: p.Result.URL, Environment: p.Result.Environment,
+		ApprovedAt: approval.ApprovedAt, ApprovedBy: approval.ApprovedBy, RunID: approval.RunID, PNG: p.PNG, Page: p.page,
 	})
 }
 
@@ -149,14 +169,14 @@ func (p *Proposal) Rejection(by, reason string, at time.Time) (Rejection, error)
 		return Rejection{}, errors.New("reject picture: say with --reason what is wrong with it")
 	}
 	return Rejection{
-		Target: p.Result.Target, Page: p.Result.Page, RunID: p.Result.RunID, SHA256: p.Result.ActualSHA256,
+		Target: p.Result.Target, Check: p.Result.Check, RunID: p.Result.RunID, SHA256: p.Result.ActualSHA256,
 		Fingerprint: p.Result.Fingerprint, RejectedBy: by, RejectedAt: at.UTC(), Reason: reason,
 	}, nil
 }
 
 // Reject adds a rejection to the history of the page; its baseline stays.
-func (p *Proposal) Reject(baselines string, rejection Rejection) error {
-	return baseline.NewStore(baselines).Record(rejection.Target, rejection.Page,
+func (p *Proposal) Reject(ctx context.Context, store *baseline.Store, rejection Rejection) error {
+	return store.Record(ctx, rejection.Target, rejection.Check,
 		p.decision(baseline.Rejected, rejection.RejectedBy, rejection.Reason, rejection.RejectedAt))
 }
 

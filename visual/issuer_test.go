@@ -23,6 +23,7 @@ type issuer struct {
 	*httptest.Server
 	mu      sync.Mutex
 	word    string       // in the heading of the login page
+	once    string       // in the heading the next time, if not empty
 	answer  http.Handler // of the authorization endpoint, when not the redirect
 	queries []url.Values
 	headers http.Header
@@ -51,9 +52,13 @@ func newIssuer(t *testing.T) *issuer {
 	mux.HandleFunc("GET /ui/login", func(w http.ResponseWriter, _ *http.Request) {
 		i.mu.Lock()
 		defer i.mu.Unlock()
+		word := i.word
+		if i.once != "" {
+			word, i.once = i.once, ""
+		}
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		fmt.Fprintf(w, `<!doctype html><html lang="en"><style>body{font:18px sans-serif;margin:40px}</style>
-			<h1>%s</h1><form><label>Individual id <input autofocus></label> <button>Next</button></form>`, i.word)
+			<h1>%s</h1><form><label>Individual id <input autofocus></label> <button>Next</button></form>`, word)
 	})
 	i.Server = httptest.NewUnstartedServer(mux)
 	i.Config.ErrorLog = log.New(io.Discard, "", 0)
@@ -66,6 +71,12 @@ func (i *issuer) says(word string) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.word = word
+}
+
+func (i *issuer) saysOnce(word string) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.once = word
 }
 
 func (i *issuer) answers(handler http.HandlerFunc) {

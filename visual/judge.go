@@ -1,35 +1,58 @@
 package visual
 
 import (
+	"bytes"
+	"context"
+	"errors"
 	"fmt"
 	"strings"
 
 	"tocsin/internal/verdict"
 	"tocsin/visual/baseline"
-	"tocsin/visual/capture"
 	"tocsin/visual/compare"
 	"tocsin/visual/decide"
+	"tocsin/visual/explain"
+	"tocsin/visual/page"
 )
 
+// compare looks for the baseline, and holds the picture against it.
+func (c *check) compare(ctx context.Context) {
+	approved, err := c.looker.config.Baselines.Load(ctx, c.result.Target, c.result.Check)
+	switch {
+	case errors.Is(err, baseline.ErrNone):
+		c.result.end(verdict.NoBaseline, "no approved baseline of %s of target %s: look at the picture, then: tocsin visual approve %s --from %s",
+			c.result.Check, c.result.Target, c.result.Check, c.result.RunID)
+	case errors.Is(err, baseline.ErrDamaged):
+		c.result.end(verdict.NoBaseline, "%v", err)
+	case err != nil:
+		c.result.end(verdict.OwnConfig, "%v", err)
+	default:
+		c.approved = approved
+		c.result.ApprovedBy, c.result.ApprovedAt = approved.ApprovedBy, approved.ApprovedAt
+		c.judge()
+	}
+}
+
 // judge compares the picture with the baseline.
-func (c *check) judge(shot *capture.Shot) {
+func (c *check) judge() {
 	if differences := c.approved.Environment.Differences(c.result.Environment); len(differences) > 0 {
-		c.conclude(verdict.Unknown, "baseline was approved in another environment (%s): approve the page here", strings.Join(differences, "; "))
+		c.result.end(verdict.Environment, "the baseline was approved in another environment (%s): approve the page here", strings.Join(differences, "; "))
 		return
 	}
+	c.result.Compared = true
 	// Nearly all checks of a page that is watched end here.
-	if baseline.Hash(shot.PNG) == c.approved.SHA256 {
-		c.conclude(verdict.Pass, "is the approved picture to the byte, %s", c.approvedBy())
+	if c.result.ActualSHA256 == c.approved.SHA256 {
+		c.result.end(verdict.OK, "is the approved picture to the byte, %s", c.approvedBy())
 		return
 	}
-	before, now, err := compare.DecodePair(c.approved.PNG, shot.PNG, compare.MaxPixels)
+	before, now, err := compare.DecodePair(c.approved.PNG, c.seen.PNG, compare.MaxPixels)
 	if err != nil {
-		c.conclude(verdict.Unknown, "%v", err)
+		c.result.end(verdict.Internal, "%v", err)
 		return
 	}
-	decided, err := decide.Pictures(before, now, *c.config.Tolerance)
+	decided, err := decide.Pictures(before, now, c.Shot.Budget)
 	if err != nil {
-		c.conclude(verdict.Unknown, "%v", err)
+		c.result.end(verdict.Internal, "%v", err)
 		return
 	}
 	outcome := decided.Outcome
@@ -39,29 +62,23 @@ func (c *check) judge(shot *capture.Shot) {
 		if note != "" {
 			note += "; "
 		}
-		c.conclude(verdict.Pass, "looks as approved (%s%d pixels within the tolerance), %s",
+		c.result.end(verdict.OK, "looks as approved (%s%d pixels within the tolerance), %s",
 			note, outcome.Changed+outcome.Antialiased+outcome.Below, c.approvedBy())
 		return
 	}
-	note := decided.Note + c.hints(shot)
-	if memory := decide.Remember(c.config.Earlier, c.result.Fingerprint).String(); memory != "" {
-		c.result.Memory = memory
-		note += "; " + memory
-	}
-	c.conclude(verdict.Fail, "%s", note)
+	c.result.end(verdict.Appearance, "%s", decided.Note+c.words()+c.hints()+c.memory())
 	if c.difference, err = compare.EncodePNG(outcome.Difference(now)); err != nil {
-		c.conclude(verdict.Unknown, "%v (found: %s)", err, decided.Note)
+		c.result.end(verdict.Internal, "%v (found: %s)", err, decided.Note)
 	}
 }
 
 // report copies the figures of a comparison.
 func (c *check) report(outcome *compare.Outcome) {
-	c.result.Percent, c.result.ChangedPixels = outcome.Percent(), outcome.Changed
-	c.result.SoftEdgePixels, c.result.FaintPixels = outcome.Antialiased, outcome.Below
-	c.result.Fingerprint = outcome.Fingerprint()
-	c.canvas = outcome.Size
+	r := c.result
+	r.Percent, r.ChangedPixels, r.SoftEdgePixels, r.FaintPixels = outcome.Percent(), outcome.Changed, outcome.Antialiased, outcome.Below
+	r.Fingerprint, r.Width, r.Height = outcome.Fingerprint(), outcome.Size.X, outcome.Size.Y
 	for _, box := range outcome.Boxes {
-		c.result.Boxes = append(c.result.Boxes, Box{X: box.Min.X, Y: box.Min.Y, Width: box.Dx(), Height: box.Dy()})
+		r.Boxes = append(r.Boxes, Box{X: box.Min.X, Y: box.Min.Y, Width: box.Dx(), Height: box.Dy()})
 	}
 }
 
@@ -69,13 +86,41 @@ func (c *check) approvedBy() string {
 	return fmt.Sprintf("by %s on %s", c.approved.ApprovedBy, c.approved.ApprovedAt.Format("2006-01-02"))
 }
 
+// inDetail is how many changes are told where there is one line for all.
+const inDetail = 3
+
+// words tell what changed on the page. Without a page beside the baseline, only
+// errors that it shows now can be told.
+func (c *check) words() string {
+	before, err := page.Decode(bytes.NewReader(c.approved.Page))
+	switch {
+	case c.seen.Page == nil:
+		return ""
+	case c.approved.Page == nil:
+		c.result.Changes = explain.Errors(c.seen.Page)
+	case err != nil:
+		return fmt.Sprintf("; what changed cannot be told: the page beside the baseline: %v", err)
+	default:
+		told := explain.Pages(before, c.seen.Page)
+		c.result.Changes, c.result.OmittedChanges = told.Changes, told.Omitted
+	}
+	var text strings.Builder
+	for _, change := range c.result.Changes[:min(len(c.result.Changes), inDetail)] {
+		text.WriteString("; " + change.Sentence)
+	}
+	if more := len(c.result.Changes) + c.result.OmittedChanges - inDetail; more > 0 {
+		fmt.Fprintf(&text, "; %d more changes", more)
+	}
+	return text.String()
+}
+
 // hints name what may have caused a change.
-func (c *check) hints(shot *capture.Shot) string {
+func (c *check) hints() string {
 	var text strings.Builder
 	if c.result.URL != c.approved.URL {
 		fmt.Fprintf(&text, "; the page is at %s, the baseline was at %s", c.result.URL, c.approved.URL)
 	}
-	for _, part := range shot.Broken {
+	for _, part := range c.seen.Broken {
 		why := part.Error
 		if part.Status != 0 {
 			why = statusLine(part.Status)
@@ -83,4 +128,13 @@ func (c *check) hints(shot *capture.Shot) string {
 		fmt.Fprintf(&text, "; did not load: %s: %s", part.URL, why)
 	}
 	return text.String()
+}
+
+// memory is what earlier checks saw of the difference.
+func (c *check) memory() string {
+	c.result.Memory = decide.Remember(c.Earlier, c.result.Fingerprint).String()
+	if c.result.Memory == "" {
+		return ""
+	}
+	return "; " + c.result.Memory
 }

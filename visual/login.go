@@ -15,7 +15,8 @@ import (
 
 	"tocsin/internal/browser"
 	"tocsin/internal/target"
-	"tocsin/visual/capture"
+	"tocsin/internal/verdict"
+	"tocsin/visual/checks"
 )
 
 // Values of the authorization request that nobody will redeem: the same each
@@ -32,7 +33,10 @@ const (
 )
 
 // discoveryError means that the target does not tell where its login begins.
-type discoveryError struct{ err error }
+type discoveryError struct {
+	reason verdict.Reason
+	err    error
+}
 
 func (e *discoveryError) Error() string { return "discovery: " + e.err.Error() }
 
@@ -40,14 +44,14 @@ func (e *discoveryError) Unwrap() error { return e.err }
 
 // authorizationURL builds a fresh authorization request (OpenID Connect Core,
 // section 3.1.2.1, with PKCE) from what the issuer publishes.
-func authorizationURL(ctx context.Context, to *target.Target, mark func(http.Header)) (string, error) {
+func authorizationURL(ctx context.Context, to *target.Target, shot checks.Shot, mark func(http.Header)) (string, error) {
 	endpoint, err := discover(ctx, to, mark)
 	if err != nil {
 		return "", err
 	}
 	address, err := url.Parse(endpoint)
 	if err != nil || address.Host == "" {
-		return "", &discoveryError{fmt.Errorf("authorization_endpoint %q is not a URL", endpoint)}
+		return "", &discoveryError{verdict.Content, fmt.Errorf("authorization_endpoint %q is not a URL", endpoint)}
 	}
 	challenge := sha256.Sum256([]byte(fixedVerifier))
 	query := address.Query()
@@ -61,8 +65,11 @@ func authorizationURL(ctx context.Context, to *target.Target, mark func(http.Hea
 		"code_challenge":        base64.RawURLEncoding.EncodeToString(challenge[:]),
 		"code_challenge_method": "S256",
 		"prompt":                "login",
-		"ui_locales":            capture.Locale,
+		"ui_locales":            shot.Locale,
 	} {
+		query.Set(key, value)
+	}
+	for key, value := range shot.Parameters {
 		query.Set(key, value)
 	}
 	address.RawQuery = query.Encode()
@@ -74,7 +81,7 @@ func authorizationURL(ctx context.Context, to *target.Target, mark func(http.Hea
 func discover(ctx context.Context, to *target.Target, mark func(http.Header)) (_ string, err error) {
 	settings, err := to.TLSConfig()
 	if err != nil {
-		return "", err
+		return "", &ownConfigError{err}
 	}
 	transport := &http.Transport{Proxy: http.ProxyFromEnvironment, TLSClientConfig: settings, ForceAttemptHTTP2: true, DisableKeepAlives: true}
 	client := &http.Client{Transport: transport, Timeout: discoveryTimeout}
@@ -90,17 +97,21 @@ func discover(ctx context.Context, to *target.Target, mark func(http.Header)) (_
 	}
 	defer func() { err = errors.Join(err, response.Body.Close()) }()
 	if response.StatusCode != http.StatusOK {
-		return "", &discoveryError{fmt.Errorf("%s answered %s", address, response.Status)}
+		reason := verdict.Status
+		if response.StatusCode >= http.StatusInternalServerError || response.StatusCode == http.StatusTooManyRequests {
+			reason = verdict.Unavailable
+		}
+		return "", &discoveryError{reason, fmt.Errorf("%s answered %s", address, response.Status)}
 	}
 	var metadata struct {
 		Issuer   string `json:"issuer"`
 		Endpoint string `json:"authorization_endpoint"`
 	}
 	if err := json.NewDecoder(io.LimitReader(response.Body, discoveryLimit)).Decode(&metadata); err != nil {
-		return "", &discoveryError{fmt.Errorf("%s is not JSON metadata: %w", address, err)}
+		return "", &discoveryError{verdict.Content, fmt.Errorf("%s is not JSON metadata: %w", address, err)}
 	}
 	if strings.TrimSuffix(metadata.Issuer, "/") != to.Issuer {
-		return "", &discoveryError{fmt.Errorf("%s names the issuer %q, not %q", address, metadata.Issuer, to.Issuer)}
+		return "", &discoveryError{verdict.Content, fmt.Errorf("%s names the issuer %q, not %q", address, metadata.Issuer, to.Issuer)}
 	}
 	return metadata.Endpoint, nil
 }
@@ -112,29 +123,4 @@ func unreachable(address string, err error) error {
 		err = failed.Err
 	}
 	return &browser.UnreachableError{URL: address, Err: err}
-}
-
-// wrongPage says why a picture is not one of the login page, and nothing when
-// it may be.
-func wrongPage(shot *capture.Shot, redirectURI string) string {
-	landed, err := url.Parse(shot.URL)
-	if err != nil {
-		return fmt.Sprintf("login ended at %q, which is not a URL", browser.WithoutQuery(shot.URL))
-	}
-	if browser.WithoutQuery(shot.URL) == browser.WithoutQuery(redirectURI) {
-		answer := landed.Query()
-		if code := answer.Get("error"); code != "" {
-			return strings.TrimSuffix(fmt.Sprintf("authorization request was answered with error %q, not with a login page: %s",
-				code, answer.Get("error_description")), ": ")
-		}
-		return "authorization request led back to the client without showing a login page"
-	}
-	if shot.Status != http.StatusOK {
-		return fmt.Sprintf("%s answered %s instead of the login page", browser.WithoutQuery(shot.URL), statusLine(shot.Status))
-	}
-	return ""
-}
-
-func statusLine(status int) string {
-	return strings.TrimSpace(fmt.Sprintf("%d %s", status, http.StatusText(status)))
 }

@@ -15,7 +15,7 @@ import (
 	"tocsin/visual/page"
 )
 
-func TestSeriesOfAFileOfChecks(t *testing.T) {
+func TestPicturesOfAFileOfChecks(t *testing.T) {
 	i := newIssuer(t)
 	to := i.target(t)
 	secret := filepath.Join(t.TempDir(), "pin")
@@ -38,31 +38,30 @@ pages:
 	if err != nil {
 		t.Fatal(err)
 	}
-	folder, said := filepath.Join(t.TempDir(), "pictures"), 0
-	taken, err := Series(t.Context(), SeriesConfig{Target: to, Shots: file.Shots(), Folder: folder, Taken: func(Taken) { said++ }})
-	if err != nil {
-		t.Fatal(err)
-	}
+	folder, looker := filepath.Join(t.TempDir(), "pictures"), newDesk(t, to).looker
 	var found []string
-	for _, one := range taken {
-		found = append(found, fmt.Sprintf("%s %s %d", one.Name, one.Verdict, one.Status))
+	var taken []Taken
+	for _, shot := range file.Shots() {
+		one := looker.Picture(t.Context(), shot, folder)
+		taken = append(taken, one)
+		found = append(found, fmt.Sprintf("%s %s %d", one.Check, one.Verdict, one.Status))
 	}
 	want := []string{
 		"login__empty__desktop__light__en-us pass 200", "login__empty__desktop__dark__en-us pass 200",
 		"login__filled__desktop__light__en-us pass 200", "login__filled__desktop__dark__en-us pass 200",
 		"gone__desktop__light__en-us fail 404", "refused__desktop__light__en-us fail 0", "changed__desktop__light__en-us fail 0",
 	}
-	if strings.Join(found, "\n") != strings.Join(want, "\n") || said != len(want) {
+	if strings.Join(found, "\n") != strings.Join(want, "\n") {
 		t.Fatalf("took\n%s\nwant\n%s", strings.Join(found, "\n"), strings.Join(want, "\n"))
 	}
 	if taken[0].Environment.Scheme != "light" || taken[1].Environment.Scheme != "dark" || taken[0].Environment.Machine == "" || taken[0].SettlingMS <= 0 {
 		t.Errorf("first %+v", taken[0])
 	}
-	if !strings.Contains(taken[6].Reason, "step 1 (click #not-there)") || taken[5].Verdict != verdict.Fail {
-		t.Errorf("reasons %q and %q", taken[5].Reason, taken[6].Reason)
+	if !strings.Contains(taken[6].Detail, "step 1 (click #not-there)") || taken[5].Reason != verdict.Unreachable {
+		t.Errorf("reasons %q and %q", taken[5].Detail, taken[6].Detail)
 	}
 	for _, ending := range []string{".png", ".page.json", ".json"} {
-		content, err := os.ReadFile(filepath.Join(folder, taken[2].Name+ending))
+		content, err := os.ReadFile(filepath.Join(folder, taken[2].Check+ending))
 		if err != nil {
 			t.Fatal(err)
 		}

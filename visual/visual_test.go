@@ -5,48 +5,96 @@ import (
 	"encoding/json"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"tocsin/internal/target"
 	"tocsin/internal/verdict"
+	"tocsin/visual/baseline"
+	"tocsin/visual/checks"
 	"tocsin/visual/compare"
+	"tocsin/visual/decide"
 )
 
-// expect checks the page and fails the test on another verdict or reason.
-func expect(t *testing.T, config Config, want verdict.Verdict, reason string) Result {
+func opened(t *testing.T, location string) *baseline.Store {
 	t.Helper()
-	result := Check(t.Context(), config)
-	if result.Verdict != want || !strings.Contains(result.Reason, reason) {
-		t.Fatalf("%s: %s; want %s with %q", result.Verdict, result.Reason, want, reason)
+	store, err := baseline.Open(location)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return store
+}
+
+// desk is a person who looks at the login page of an issuer, and decides.
+type desk struct {
+	t      *testing.T
+	config Config
+	looker *Looker
+	shot   checks.Shot
+	// earlier is what was seen so far.
+	earlier []decide.Sighting
+}
+
+func newDesk(t *testing.T, to *target.Target) *desk {
+	t.Helper()
+	config := Config{Target: to, StateDir: t.TempDir()}
+	looker, err := NewLooker(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := looker.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return &desk{t: t, config: config, looker: looker, shot: loginShot(t)}
+}
+
+// expect checks the page and fails the test on another reason or sentence.
+func (d *desk) expect(want verdict.Reason, detail string) Result {
+	d.t.Helper()
+	result := d.looker.Check(d.t.Context(), Look{Shot: d.shot, Earlier: d.earlier, KeepPass: true})
+	if result.Reason != want || result.Verdict != want.Verdict() || !strings.Contains(result.Detail, detail) {
+		d.t.Fatalf("%s (%s): %s; want %s with %q", result.Verdict, result.Reason, result.Detail, want, detail)
 	}
 	return result
 }
 
+// approve approves what a check saw.
+func (d *desk) approve(seen Result, reason string) {
+	d.t.Helper()
+	proposal, err := ProposalFrom(d.config.StateDir, seen.RunID, "test", seen.Check)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	store := opened(d.t, BaselineDir(d.config.StateDir))
+	approval, err := proposal.Approval(d.t.Context(), store, "alice", reason, time.Now())
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	if err := proposal.Approve(d.t.Context(), store, approval); err != nil {
+		d.t.Fatal(err)
+	}
+}
+
 func TestLoginPageFromFirstLookToSabotage(t *testing.T) {
 	issuer := newIssuer(t)
-	config := Config{Target: issuer.target(t), StateDir: t.TempDir()}
+	desk := newDesk(t, issuer.target(t))
+	first := desk.expect(verdict.NoBaseline, "no approved baseline of "+loginCheck+" of target test")
+	desk.approve(first, "")
 
-	first := expect(t, config, verdict.Unknown, "no approved baseline of page login of target test")
-	proposal, err := ProposalFrom(config.StateDir, first.RunID, "test", PageLogin)
-	if err != nil {
-		t.Fatal(err)
-	}
-	approval, err := proposal.Approval(BaselineDir(config.StateDir), "alice", "", time.Now())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := proposal.Approve(BaselineDir(config.StateDir), approval); err != nil {
-		t.Fatal(err)
-	}
-
-	same := expect(t, config, verdict.Pass, "is the approved picture to the byte, by alice")
+	same := desk.expect(verdict.OK, "is the approved picture to the byte, by alice")
 	if same.Percent != 0 || same.ChangedPixels != 0 || same.Files.Difference != "" || same.URL != issuer.URL+"/ui/login" {
 		t.Errorf("pass with %+v", same)
 	}
 
 	issuer.says("Log on")
-	changed := expect(t, config, verdict.Fail, "% of the page changed")
+	changed := desk.expect(verdict.Appearance, "% of the page changed")
+	if !strings.Contains(changed.Detail, "text of `h1` changed from “Log in” to “Log on”") || changed.Attempts != 2 {
+		t.Errorf("after %d attempts: %s", changed.Attempts, changed.Detail)
+	}
 	if len(changed.Boxes) != 1 || changed.Percent <= 0 || changed.Percent > 1 {
 		t.Errorf("changed %g %% in %v", changed.Percent, changed.Boxes)
 	}
@@ -61,16 +109,16 @@ func TestLoginPageFromFirstLookToSabotage(t *testing.T) {
 	}
 
 	issuer.answers(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) })
-	expect(t, config, verdict.Fail, "/authorize answered 503 Service Unavailable instead of the login page")
+	desk.expect(verdict.Unavailable, "/authorize answered 503 Service Unavailable without a page")
 	issuer.answers(func(w http.ResponseWriter, request *http.Request) {
 		http.Redirect(w, request, "/callback?error=invalid_scope&state=s", http.StatusSeeOther)
 	})
-	failed := expect(t, config, verdict.Fail, `answered with error "invalid_scope"`)
-	if _, err := ProposalFrom(config.StateDir, failed.RunID, "test", PageLogin); err == nil {
+	failed := desk.expect(verdict.ProtocolError, `answered with error "invalid_scope"`)
+	if _, err := ProposalFrom(desk.config.StateDir, failed.RunID, "test", failed.Check); err == nil {
 		t.Error("a picture of an error can be approved")
 	}
 	checkRequests(t, issuer)
-	checkNoSecret(t, config.StateDir)
+	checkNoSecret(t, desk.config.StateDir)
 }
 
 // checkRequests demands that the authorization requests were complete, equal
@@ -107,7 +155,7 @@ func checkNoSecret(t *testing.T, stateDir string) {
 		t.Fatal(err)
 	}
 	for _, run := range runs {
-		record, err := os.ReadFile(evidenceFolder(stateDir, run.Name(), PageLogin) + "/" + resultFile)
+		record, err := os.ReadFile(filepath.Join(Folder(stateDir, run.Name()), loginCheck, resultFile))
 		if err != nil || strings.Contains(string(record), "secret") || !json.Valid(record) {
 			t.Errorf("evidence of run %s: %v %s", run.Name(), err, record)
 		}
@@ -116,39 +164,64 @@ func checkNoSecret(t *testing.T, stateDir string) {
 
 func TestTargetThatCannotBeTrustedOrReachedFails(t *testing.T) {
 	issuer := newIssuer(t)
-	config := Config{Target: issuer.target(t), StateDir: t.TempDir()}
-	config.Target.TLS.CAFile = ""
-	foreign := expect(t, config, verdict.Fail, "is not trusted: x509: certificate signed by unknown authority")
+	given := func(change func(*target.Target)) *desk {
+		to := issuer.target(t)
+		change(to)
+		return newDesk(t, to)
+	}
+	foreign := given(func(to *target.Target) { to.TLS.CAFile = "" }).expect(verdict.TLSUntrusted, "is not trusted: x509: certificate signed by unknown authority")
 	if foreign.Files.Actual != "" || foreign.Approvable {
 		t.Errorf("a foreign server left a picture: %+v", foreign)
 	}
-	config.Target = issuer.target(t)
-	config.Target.Issuer = issuer.URL + "/tenant"
-	expect(t, config, verdict.Fail, "discovery: "+issuer.URL+"/tenant/.well-known/openid-configuration answered 404")
-	config.Target.Issuer = strings.Replace(issuer.URL, "127.0.0.1", "localhost", 1)
-	config.Target.TLS.CAFile = issuer.target(t).TLS.CAFile
-	expect(t, config, verdict.Fail, "")
-	config.Target = issuer.target(t)
+	given(func(to *target.Target) { to.Issuer = issuer.URL + "/tenant" }).
+		expect(verdict.Status, "discovery: "+issuer.URL+"/tenant/.well-known/openid-configuration answered 404")
+	given(func(to *target.Target) { to.TLS.CAFile = "/nowhere.pem" }).expect(verdict.OwnConfig, "/nowhere.pem")
+	closed := given(func(*target.Target) {})
 	issuer.Close()
-	expect(t, config, verdict.Fail, "is unreachable")
+	closed.expect(verdict.Refused, "is unreachable")
 }
 
 func TestFaultsOfOurOwnAreUnknown(t *testing.T) {
 	issuer := newIssuer(t)
-	config := Config{Target: issuer.target(t), StateDir: t.TempDir()}
-
-	missing := config
-	missing.Page = "nowhere"
-	expect(t, missing, verdict.Unknown, "choose from login")
-
+	desk := newDesk(t, issuer.target(t))
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
-	if result := Check(gone, config); result.Verdict != verdict.Unknown || !strings.Contains(result.Reason, "interrupted") {
-		t.Errorf("interrupted: %s %s", result.Verdict, result.Reason)
+	if result := desk.looker.Check(gone, Look{Shot: desk.shot}); result.Reason != verdict.Stopped {
+		t.Errorf("stopped: %s %s", result.Reason, result.Detail)
 	}
 	t.Setenv("TOCSIN_CHROMIUM", "/nowhere/chromium")
-	expect(t, config, verdict.Unknown, "no Chromium on this machine")
+	desk.expect(verdict.OwnBrowser, "no Chromium on this machine")
 	t.Setenv("TOCSIN_CHROMIUM", "")
 	t.Setenv("PATH", t.TempDir())
-	expect(t, config, verdict.Unknown, "apt-get install")
+	desk.expect(verdict.OwnBrowser, "apt-get install")
+}
+
+func TestAPageThatIsAsApprovedAtTheSecondLookSaysSo(t *testing.T) {
+	issuer := newIssuer(t)
+	desk := newDesk(t, issuer.target(t))
+	desk.approve(desk.expect(verdict.NoBaseline, ""), "")
+	// The page shows another word once, as a page that flickers does.
+	issuer.saysOnce("Log on")
+	retried := desk.expect(verdict.Retried, "text of `h1` changed from “Log in” to “Log on”")
+	if retried.Attempts != 2 || retried.FirstAttempt == "" || retried.ChangedPixels != 0 {
+		t.Errorf("after %d attempts, of which the first: %q", retried.Attempts, retried.FirstAttempt)
+	}
+	folder := filepath.Dir(retried.Files.Actual)
+	for _, name := range []string{firstFile, firstDifferenceFile} {
+		if _, err := os.Stat(filepath.Join(folder, name)); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// A difference that came before is told, and fails all the same.
+func TestADifferenceThatWasSeenBeforeFails(t *testing.T) {
+	issuer := newIssuer(t)
+	desk := newDesk(t, issuer.target(t))
+	desk.shot.Attempts = 1
+	desk.approve(desk.expect(verdict.NoBaseline, ""), "")
+	issuer.says("Log on")
+	first := desk.expect(verdict.Appearance, "")
+	desk.earlier = []decide.Sighting{{At: first.Started, Fingerprint: first.Fingerprint}}
+	desk.expect(verdict.Appearance, "this difference was seen once before")
 }

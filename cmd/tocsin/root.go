@@ -24,6 +24,7 @@ type app struct {
 	targetPath     string
 	planPath       string
 	stateDir       string
+	checksPath     string
 	baselines      string
 	json           bool
 	memory         *memory.Book

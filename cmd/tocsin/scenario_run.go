@@ -111,9 +111,13 @@ func (a *app) engineFor(t *target.Target, events *journal.Journal, runID, k6Path
 		return nil, usageError(err)
 	}
 	client := provider.HTTPClient(settings)
+	seen, err := a.viewsOf(t, nil)
+	if err != nil {
+		return nil, err
+	}
 	runner, err := engine.New(engine.Config{
 		Target: t.Name, Prober: prober, Querier: parts.NewQuerier(t.Prometheus.URL, client),
-		Visual: parts.Visual{Target: t, StateDir: a.stateDir}, Pager: parts.Pager{Journal: events},
+		Visual: parts.Visual{Config: seen.config(a.stateDir), Shots: seen.shots}, Pager: parts.Pager{Journal: events},
 		Injector: lab.New(t.Injector.Socket), Load: parts.Load{Target: t, Binary: binary, HTTP: client},
 		Auditor: parts.Auditor{Target: t, HTTP: client, RunID: runID}, Journal: events,
 		Progress: live.Show,

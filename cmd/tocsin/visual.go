@@ -1,17 +1,20 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"tocsin/internal/journal"
 	"tocsin/internal/target"
+	"tocsin/internal/telemetry"
 	"tocsin/internal/verdict"
 	"tocsin/visual"
+	"tocsin/visual/baseline"
+	"tocsin/visual/checks"
 )
 
 func (a *app) visualCommand() *cobra.Command {
@@ -21,62 +24,109 @@ func (a *app) visualCommand() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE:  func(command *cobra.Command, _ []string) error { return command.Help() },
 	}
-	command.PersistentFlags().StringVar(&a.baselines, "baselines", os.Getenv("TOCSIN_BASELINES"),
-		"keep approved pictures and their history in `DIR`, such as one in a Git repository ($TOCSIN_BASELINES; default: in the state folder)")
+	flags := command.PersistentFlags()
+	flags.StringVar(&a.checksPath, "checks", os.Getenv("TOCSIN_CHECKS"),
+		"read which pages are looked at, and how, from `FILE` ($TOCSIN_CHECKS; default: the file that the target file names, else the login page)")
+	flags.StringVar(&a.baselines, "baselines", os.Getenv("TOCSIN_BASELINES"),
+		"keep approved pictures and their history at `LOCATION`: a folder, such as one in a Git repository, or s3://BUCKET/PREFIX ($TOCSIN_BASELINES; default: where the target file says, else the state folder)")
 	command.AddCommand(a.visualCompareCommand(), a.visualCheckCommand(), a.visualApproveCommand(), a.visualRejectCommand(),
 		a.visualListCommand(), a.visualHistoryCommand(), a.visualCaptureCommand())
 	return command
 }
 
-// visualPages is the pages named on the command line, or all.
-func visualPages(arguments []string) ([]string, error) {
-	if len(arguments) == 0 {
-		return visual.Pages(), nil
+// views are the pages that are looked at, and how they were approved.
+type views struct {
+	target *target.Target
+	shots  []checks.Shot
+	store  *baseline.Store
+}
+
+// loadViews reads which pages of the target are looked at; names choose among
+// them.
+func (a *app) loadViews(names []string) (*views, error) {
+	to, err := a.loadTarget()
+	if err != nil {
+		return nil, err
 	}
-	for _, page := range arguments {
-		if !slices.Contains(visual.Pages(), page) {
-			return nil, usageError(fmt.Errorf("page %q is not known: choose from %s", page, strings.Join(visual.Pages(), ", ")))
-		}
+	return a.viewsOf(to, names)
+}
+
+func (a *app) viewsOf(to *target.Target, names []string) (*views, error) {
+	file, err := checks.ForTarget(a.checksPath, to.Visual.ChecksFile)
+	if err != nil {
+		return nil, usageError(err)
 	}
-	return slices.Compact(slices.Sorted(slices.Values(arguments))), nil
+	chosen, err := checks.Chosen(file.Shots(), names)
+	if err != nil {
+		return nil, usageError(err)
+	}
+	store, err := baseline.Open(a.baselineLocation(to))
+	if err != nil {
+		return nil, usageError(err)
+	}
+	return &views{target: to, shots: chosen, store: store}, nil
+}
+
+// baselineLocation is where approved pictures are.
+func (a *app) baselineLocation(to *target.Target) string {
+	switch {
+	case a.baselines != "":
+		return a.baselines
+	case to.Visual.Baselines != "":
+		return to.Visual.Baselines
+	}
+	return visual.BaselineDir(a.stateDir)
+}
+
+func (v *views) config(stateDir string) visual.Config {
+	return visual.Config{Target: v.target, StateDir: stateDir, Baselines: v.store}
+}
+
+func (v *views) looker(stateDir string) (*visual.Looker, error) {
+	made, err := visual.NewLooker(v.config(stateDir))
+	if err != nil {
+		return nil, unknownError(err)
+	}
+	return made, nil
 }
 
 // visualReport is what visual check prints as JSON.
 type visualReport struct {
 	Verdict verdict.Verdict `json:"verdict"`
+	RunID   string          `json:"run_id"`
 	Checks  []visual.Result `json:"checks"`
 }
 
 func (a *app) visualCheckCommand() *cobra.Command {
-	var masks []string
-	command := &cobra.Command{
-		Use:   "check [PAGE…]",
+	return &cobra.Command{
+		Use:   "check [NAME…]",
 		Short: "Picture pages and compare them with their baselines",
-		Long: "Pictures each page in a Chromium of its own and compares it with its approved baseline.\n" +
-			"A page without a baseline is unknown, exit code 3.",
-		RunE: func(command *cobra.Command, arguments []string) error {
-			pages, err := visualPages(arguments)
+		Long: `Pictures each page in Chromium and compares it with its approved baseline: the pixels, what is on the
+page (texts, boxes, colours, errors) and what axe-core finds. NAME is a check, or a page with all its
+checks; without one, every check of the file. Exit code 0 says that all look as approved, 1 that one
+does not, 3 that one could not be compared: without a baseline there is no pass.`,
+		Example: "  tocsin visual check\n  tocsin visual check login --json\n  tocsin visual check --checks visual.yaml --baselines s3://baselines/production",
+		RunE: func(command *cobra.Command, names []string) error {
+			seen, err := a.loadViews(names)
 			if err != nil {
 				return err
 			}
-			to, err := a.loadTarget()
-			if err != nil {
-				return err
-			}
-			results, err := a.checkPages(command, to, pages, masks)
+			results, err := a.checkViews(command.Context(), seen, func(one visual.Result) {
+				if !a.json {
+					a.printCheck(one)
+				}
+			})
 			if err != nil {
 				return err
 			}
 			return a.printChecks(results)
 		},
 	}
-	command.Flags().StringArrayVar(&masks, "mask", nil, "cover what this CSS `SELECTOR` matches; may be repeated")
-	return command
 }
 
-// checkPages checks pages one after another and records each in the journal.
-func (a *app) checkPages(command *cobra.Command, to *target.Target, pages, masks []string) (results []visual.Result, err error) {
-	ctx := command.Context()
+// checkViews checks pages one after another, as one run, and records each in the
+// journal. It ends early when ctx does.
+func (a *app) checkViews(ctx context.Context, seen *views, tell func(visual.Result)) (results []visual.Result, err error) {
 	events, err := a.openJournal(ctx)
 	if err != nil {
 		return nil, err
@@ -86,15 +136,24 @@ func (a *app) checkPages(command *cobra.Command, to *target.Target, pages, masks
 			err = unknownError(closed)
 		}
 	}()
-	for _, page := range pages {
-		earlier, err := earlierChecks(ctx, events, to.Name, page)
-		if err != nil {
-			return nil, unknownError(err)
+	looker, err := seen.looker(a.stateDir)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if closed := looker.Close(); err == nil && closed != nil {
+			err = unknownError(closed)
 		}
-		result := visual.Check(ctx, visual.Config{
-			Target: to, Page: page, StateDir: a.stateDir, Baselines: a.baselineDir(), Masks: masks, Earlier: earlier,
-		})
+	}()
+	earlier, err := earlierChecks(ctx, events, seen.target.Name)
+	if err != nil {
+		return nil, unknownError(err)
+	}
+	run, trace := telemetry.RunID(), telemetry.NewTrace()
+	for _, shot := range seen.shots {
+		result := looker.Check(ctx, visual.Look{Shot: shot, RunID: run, Trace: trace, Earlier: earlier[shot.Name], KeepPass: true})
 		results = append(results, result)
+		tell(result)
 		if ctx.Err() != nil {
 			return results, nil
 		}
@@ -107,30 +166,38 @@ func (a *app) checkPages(command *cobra.Command, to *target.Target, pages, masks
 
 func (a *app) printChecks(results []visual.Result) error {
 	verdicts := make([]verdict.Verdict, len(results))
+	counts := map[verdict.Verdict]int{}
 	for i, result := range results {
 		verdicts[i] = result.Verdict
+		counts[result.Verdict]++
 	}
 	whole := verdict.Combine(verdicts...)
+	run := results[0].RunID
 	if a.json {
-		if err := a.printVisualJSON(visualReport{Verdict: whole, Checks: results}); err != nil {
+		if err := a.printJSON(visualReport{Verdict: whole, RunID: run, Checks: results}); err != nil {
 			return err
 		}
 		return verdictError(whole)
 	}
-	for _, result := range results {
-		a.printCheck(result)
+	if len(results) > 1 {
+		fmt.Fprintf(a.stdout, "%s  %d looked as approved, %d only at a second look, %d did not, %d are unknown · run %s\n", strings.ToUpper(string(whole)),
+			counts[verdict.Pass], counts[verdict.PassAfterRetry], counts[verdict.Fail], counts[verdict.Unknown], run)
 	}
 	return verdictError(whole)
 }
 
 func (a *app) printCheck(result visual.Result) {
-	fmt.Fprintf(a.stdout, "%s  %s  %s\n", result.Page, strings.ToUpper(string(result.Verdict)), result.Reason)
+	fmt.Fprintf(a.stdout, "%s  %s  %s\n", result.Check, strings.ToUpper(string(result.Verdict)), result.Detail)
+	if result.Verdict == verdict.Pass {
+		return
+	}
 	line := func(name, value string) {
 		if value != "" {
 			fmt.Fprintf(a.stdout, "  %-11s %s\n", name, value)
 		}
 	}
-	if result.Files.Baseline != "" {
+	line("reason", string(result.Reason))
+	if result.Compared {
 		line("changed", fmt.Sprintf("%.4g %% (%d pixels)", result.Percent, result.ChangedPixels))
 	}
 	line("page", result.URL)

@@ -2,17 +2,15 @@ package main
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"os/user"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"tocsin/internal/journal"
-	"tocsin/internal/target"
 	"tocsin/internal/verdict"
 	"tocsin/visual"
 	"tocsin/visual/baseline"
@@ -20,32 +18,36 @@ import (
 
 func (a *app) visualApproveCommand() *cobra.Command {
 	var from string
-	var masks []string
 	var by person
 	command := &cobra.Command{
-		Use:   "approve [PAGE…]",
-		Short: "Make a picture of each page its baseline",
-		Long: "Pictures each page and makes the picture its baseline, in your name.\n" +
-			"With --from, it approves exactly what a check saw. A page that has a baseline needs a reason.",
-		Example: "  tocsin visual approve\n" +
-			"  tocsin visual approve login --from 3f2a… --reason 'new logo, as agreed' --as 'Kari Nordmann'",
-		RunE: func(command *cobra.Command, arguments []string) error {
-			pages, err := visualPages(arguments)
+		Use:   "approve [NAME…]",
+		Short: "Make pictures the baselines of their checks",
+		Long: `Pictures each page and makes the picture its baseline, in your name. With --from, it approves exactly
+what a run saw: the checks that are named, or all that did not pass. A check that has a baseline needs
+a reason. NAME is a check, or a page with all its checks.`,
+		Example: "  tocsin visual approve login\n" +
+			"  tocsin visual approve --from 3f2a… --reason 'new logo, as agreed' --as 'Kari Nordmann'",
+		RunE: func(command *cobra.Command, names []string) error {
+			seen, err := a.loadViews(names)
 			if err != nil {
 				return err
 			}
-			if from != "" && len(masks) > 0 {
-				return usageError(errors.New("--mask has no effect on a picture that --from names"))
+			if from == "" {
+				return a.approveNow(command.Context(), seen, by)
 			}
-			to, err := a.loadTarget()
+			chosen, err := a.proposed(seen, from, len(names) > 0)
 			if err != nil {
 				return err
 			}
-			return a.approvePages(command, to, pages, masks, from, by)
+			for _, name := range chosen {
+				if err := a.approve(command.Context(), seen, name, from, by); err != nil {
+					return err
+				}
+			}
+			return nil
 		},
 	}
 	command.Flags().StringVar(&from, "from", "", "approve what a check saw: the id of its `RUN`, or a file that it left")
-	command.Flags().StringArrayVar(&masks, "mask", nil, "cover what this CSS `SELECTOR` matches; may be repeated")
 	by.flags(command)
 	return command
 }
@@ -58,49 +60,72 @@ func (p *person) flags(command *cobra.Command) {
 	command.Flags().StringVar(&p.reason, "reason", "", "why, for whoever reads the history: a `TEXT`")
 }
 
-func (a *app) approvePages(command *cobra.Command, to *target.Target, pages, masks []string, from string, by person) error {
-	if from == "" {
-		results, err := a.checkPages(command, to, pages, masks)
-		if err != nil {
-			return err
-		}
-		for _, result := range results {
-			if !result.Approvable {
-				return &exitError{code: result.Verdict.ExitCode(), err: fmt.Errorf("page %s is not approved: %s", result.Page, result.Reason)}
-			}
-			if err := a.approve(command.Context(), to, result.Page, result.RunID, by); err != nil {
-				return err
-			}
-		}
-		return nil
+// approveNow pictures pages and approves what it sees.
+func (a *app) approveNow(ctx context.Context, seen *views, by person) error {
+	results, err := a.checkViews(ctx, seen, func(visual.Result) {})
+	if err != nil {
+		return err
 	}
-	for _, page := range pages {
-		if err := a.approve(command.Context(), to, page, from, by); err != nil {
+	for _, result := range results {
+		if !result.Approvable {
+			return &exitError{code: result.Verdict.ExitCode(), err: fmt.Errorf("%s is not approved: %s", result.Check, result.Detail)}
+		}
+		if err := a.approve(ctx, seen, result.Check, result.RunID, by); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
+// proposed are the checks of a run that are to be approved: those that were
+// asked for, or all that the run left to decide about.
+func (a *app) proposed(seen *views, from string, named bool) ([]string, error) {
+	if named || strings.ContainsRune(from, os.PathSeparator) {
+		names := make([]string, 0, len(seen.shots))
+		for _, shot := range seen.shots {
+			names = append(names, shot.Name)
+		}
+		return names, nil
+	}
+	found, err := visual.Seen(a.stateDir, from)
+	if err != nil {
+		return nil, usageError(err)
+	}
+	var open []string
+	for _, name := range found {
+		proposal, err := visual.ProposalFrom(a.stateDir, from, seen.target.Name, name)
+		if err != nil {
+			return nil, usageError(err)
+		}
+		if proposal.Result.Verdict != verdict.Pass {
+			open = append(open, name)
+		}
+	}
+	if len(open) == 0 {
+		return nil, usageError(fmt.Errorf("run %s left nothing to decide about: all its checks passed", from))
+	}
+	return open, nil
+}
+
 // approve records the approval in the journal, then acts on it.
-func (a *app) approve(ctx context.Context, to *target.Target, page, from string, by person) error {
-	proposal, err := visual.ProposalFrom(a.stateDir, from, to.Name, page)
+func (a *app) approve(ctx context.Context, seen *views, name, from string, by person) error {
+	proposal, err := visual.ProposalFrom(a.stateDir, from, seen.target.Name, name)
 	if err != nil {
 		return usageError(err)
 	}
-	approval, err := proposal.Approval(a.baselineDir(), by.name, by.reason, time.Now())
+	approval, err := proposal.Approval(ctx, seen.store, by.name, by.reason, time.Now())
 	if err != nil {
 		return usageError(err)
 	}
 	if err := a.decided(ctx, journal.KindVisualApproved, approval.RunID, proposal.Result.TraceID, approval, func() error {
-		return proposal.Approve(a.baselineDir(), approval)
+		return proposal.Approve(ctx, seen.store, approval)
 	}); err != nil {
 		return err
 	}
 	if a.json {
-		return a.printVisualJSON(approval)
+		return a.printJSON(approval)
 	}
-	fmt.Fprintf(a.stdout, "%s  approved by %s  %s\n", page, approval.ApprovedBy, approval.File)
+	fmt.Fprintf(a.stdout, "%s  approved by %s  %s\n", name, approval.ApprovedBy, approval.File)
 	return nil
 }
 
@@ -116,27 +141,26 @@ func approver() string {
 	return current.Username
 }
 
-// visualEntry is one page in visual list.
+// visualEntry is one check in visual list.
 type visualEntry struct {
-	Page     string             `json:"page"`
+	Check    string             `json:"check"`
 	Baseline *baseline.Baseline `json:"baseline"`
 	Problem  string             `json:"problem,omitempty"`
 }
 
 func (a *app) visualListCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "list",
-		Short: "List the pages and who approved their baselines",
-		Args:  cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
-			to, err := a.loadTarget()
+		Use:   "list [NAME…]",
+		Short: "List the checks and who approved their baselines",
+		RunE: func(command *cobra.Command, names []string) error {
+			seen, err := a.loadViews(names)
 			if err != nil {
 				return err
 			}
-			entries := make([]visualEntry, 0, len(visual.Pages()))
-			for _, page := range visual.Pages() {
-				approved, err := baseline.NewStore(a.baselineDir()).Load(to.Name, page)
-				entry := visualEntry{Page: page, Baseline: approved}
+			entries := make([]visualEntry, 0, len(seen.shots))
+			for _, shot := range seen.shots {
+				approved, err := seen.store.Load(command.Context(), seen.target.Name, shot.Name)
+				entry := visualEntry{Check: shot.Name, Baseline: approved}
 				if err != nil {
 					entry.Problem = err.Error()
 				}
@@ -149,25 +173,16 @@ func (a *app) visualListCommand() *cobra.Command {
 
 func (a *app) printEntries(entries []visualEntry) error {
 	if a.json {
-		return a.printVisualJSON(entries)
+		return a.printJSON(entries)
 	}
 	for _, entry := range entries {
 		if entry.Problem != "" {
-			fmt.Fprintf(a.stdout, "%s  %s\n", entry.Page, entry.Problem)
+			fmt.Fprintf(a.stdout, "%s  %s\n", entry.Check, entry.Problem)
 			continue
 		}
 		b := entry.Baseline
 		fmt.Fprintf(a.stdout, "%s  approved by %s on %s  %s  %s  run %s\n",
-			entry.Page, b.ApprovedBy, b.ApprovedAt.Format(time.DateTime), b.Environment.Chromium, b.URL, b.RunID)
-	}
-	return nil
-}
-
-func (a *app) printVisualJSON(value any) error {
-	encoder := json.NewEncoder(a.stdout)
-	encoder.SetIndent("", "  ")
-	if err := encoder.Encode(value); err != nil {
-		return &exitError{code: verdict.ExitUnknown, err: fmt.Errorf("print JSON: %w", err)}
+			entry.Check, b.ApprovedBy, b.ApprovedAt.Format(time.DateTime), b.Environment.Chromium, b.URL, b.RunID)
 	}
 	return nil
 }

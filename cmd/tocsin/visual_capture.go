@@ -1,19 +1,18 @@
 package main
 
 import (
+	"context"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"tocsin/internal/verdict"
 	"tocsin/visual"
-	"tocsin/visual/checks"
 )
 
 func (a *app) visualCaptureCommand() *cobra.Command {
-	var file, folder string
+	var folder string
 	command := &cobra.Command{
 		Use:   "capture [NAME…]",
 		Short: "Take the pictures that a file of visual checks asks for",
@@ -39,66 +38,42 @@ another status, 3 that a picture could not be taken.
             - {wait: "[role=alert]"}`,
 		Example: "  tocsin visual capture --checks visual.yaml --out pictures\n  tocsin visual capture login --checks visual.yaml --out pictures --json",
 		RunE: func(command *cobra.Command, names []string) error {
-			loaded, err := checks.Load(file)
+			seen, err := a.loadViews(names)
 			if err != nil {
-				return usageError(err)
+				return err
 			}
-			shots, err := chosenShots(loaded.Shots(), names)
-			if err != nil {
-				return usageError(err)
-			}
-			return a.captureShots(command, shots, folder)
+			return a.captureViews(command.Context(), seen, folder)
 		},
 	}
-	command.Flags().StringVar(&file, "checks", "visual.yaml", "the `FILE` of visual checks")
 	command.Flags().StringVar(&folder, "out", "pictures", "`FOLDER` for the pictures")
 	return command
 }
 
-// chosenShots are the pictures with one of the names, or of a page with one.
-func chosenShots(all []checks.Shot, names []string) ([]checks.Shot, error) {
-	if len(names) == 0 {
-		return all, nil
-	}
-	var chosen []checks.Shot
-	for _, name := range names {
-		before := len(chosen)
-		for _, shot := range all {
-			if shot.Name == name || shot.Page == name {
-				chosen = append(chosen, shot)
-			}
-		}
-		if len(chosen) == before {
-			return nil, fmt.Errorf("no picture and no page is called %q: the first of %d is %s", name, len(all), all[0].Name)
-		}
-	}
-	return chosen, nil
-}
-
-func (a *app) captureShots(command *cobra.Command, shots []checks.Shot, folder string) error {
-	to, err := a.loadTarget()
+func (a *app) captureViews(ctx context.Context, seen *views, folder string) (err error) {
+	looker, err := seen.looker(a.stateDir)
 	if err != nil {
 		return err
 	}
-	taken, err := visual.Series(command.Context(), visual.SeriesConfig{Target: to, Shots: shots, Folder: folder, Taken: func(one visual.Taken) {
-		if !a.json {
-			fmt.Fprintln(a.stdout, strings.TrimSpace(fmt.Sprintf("%-8s %7.0f ms  %s  %s", strings.ToUpper(string(one.Verdict)), one.SettlingMS, one.Name, one.Reason)))
+	defer func() {
+		if closed := looker.Close(); err == nil && closed != nil {
+			err = unknownError(closed)
 		}
-	}})
-	if err != nil {
-		return unknownError(err)
+	}()
+	taken, verdicts := make([]visual.Taken, 0, len(seen.shots)), make([]verdict.Verdict, 0, len(seen.shots))
+	for _, shot := range seen.shots {
+		one := looker.Picture(ctx, shot, folder)
+		if ctx.Err() != nil {
+			return unknownError(fmt.Errorf("take pictures: %w", context.Cause(ctx)))
+		}
+		taken, verdicts = append(taken, one), append(verdicts, one.Verdict)
+		if !a.json {
+			fmt.Fprintln(a.stdout, strings.TrimSpace(fmt.Sprintf("%-8s %7.0f ms  %s  %s", strings.ToUpper(string(one.Verdict)), one.SettlingMS, one.Check, one.Detail)))
+		}
 	}
 	if a.json {
-		if err := a.printVisualJSON(taken); err != nil {
+		if err := a.printJSON(taken); err != nil {
 			return err
 		}
 	}
-	verdicts := slices.Collect(func(yield func(verdict.Verdict) bool) {
-		for _, one := range taken {
-			if !yield(one.Verdict) {
-				return
-			}
-		}
-	})
 	return verdictError(verdict.Combine(verdicts...))
 }

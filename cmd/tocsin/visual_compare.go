@@ -206,7 +206,7 @@ func drawDifference(outcome *compare.Outcome, actual, into string) error {
 
 func (a *app) printComparison(outcome *compare.Outcome, asked comparison) error {
 	if a.json {
-		if err := a.printVisualJSON(reportOn(outcome, asked)); err != nil {
+		if err := a.printJSON(reportOn(outcome, asked)); err != nil {
 			return err
 		}
 	} else {

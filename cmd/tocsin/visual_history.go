@@ -15,32 +15,24 @@ import (
 	"tocsin/visual/decide"
 )
 
-// baselineDir is where approved pictures are.
-func (a *app) baselineDir() string {
-	if a.baselines != "" {
-		return a.baselines
-	}
-	return visual.BaselineDir(a.stateDir)
-}
-
 // remembered is how many of the latest checks are remembered.
-const remembered = 500
+const remembered = 5000
 
-// earlierChecks reads what earlier checks of a page saw. Checks that compared
-// nothing say nothing about the page.
-func earlierChecks(ctx context.Context, events *journal.Journal, targetName, page string) ([]decide.Sighting, error) {
+// earlierChecks reads what the latest checks of a target saw, by their names.
+// Checks that compared nothing say nothing about the page.
+func earlierChecks(ctx context.Context, events *journal.Journal, targetName string) (map[string][]decide.Sighting, error) {
 	recorded, err := events.Read(ctx, journal.Query{Kind: journal.KindVisualCheck, Newest: true, Limit: remembered})
 	if err != nil {
 		return nil, err
 	}
-	var seen []decide.Sighting
+	seen := map[string][]decide.Sighting{}
 	for _, event := range recorded {
 		var result visual.Result
 		if err := json.Unmarshal(event.Payload, &result); err != nil {
 			return nil, fmt.Errorf("read earlier check %s: %w", event.RunID, err)
 		}
-		if result.Target == targetName && result.Page == page && (result.Verdict.Good() || result.Fingerprint != "") {
-			seen = append(seen, decide.Sighting{At: result.Started, Fingerprint: result.Fingerprint})
+		if result.Target == targetName && result.Compared {
+			seen[result.Check] = append(seen[result.Check], decide.Sighting{At: result.Started, Fingerprint: result.Fingerprint})
 		}
 	}
 	return seen, nil
@@ -50,21 +42,26 @@ func (a *app) visualRejectCommand() *cobra.Command {
 	var from string
 	var by person
 	command := &cobra.Command{
-		Use:   "reject PAGE --from RUN --reason TEXT",
+		Use:   "reject NAME --from RUN --reason TEXT",
 		Short: "Note that a picture shows a defect",
-		Long: "Notes in the history of the page that what a check saw is a defect. The baseline stays, and the\n" +
-			"page goes on failing until it looks as approved: nothing is hidden.",
+		Long: "Notes in the history of the check that what it saw is a defect. The baseline stays, and the\n" +
+			"check goes on failing until the page looks as approved: nothing is hidden.",
 		Example: "  tocsin visual reject login --from 3f2a… --reason 'the logo is missing, reported to the web team'",
-		Args:    cobra.ExactArgs(1),
-		RunE: func(command *cobra.Command, arguments []string) error {
-			pages, err := visualPages(arguments)
-			if err != nil {
-				return err
-			}
+		Args:    cobra.MinimumNArgs(1),
+		RunE: func(command *cobra.Command, names []string) error {
 			if from == "" {
 				return usageError(errors.New("name with --from what was seen: the id of the run of a check"))
 			}
-			return a.reject(command.Context(), pages[0], from, by)
+			seen, err := a.loadViews(names)
+			if err != nil {
+				return err
+			}
+			for _, shot := range seen.shots {
+				if err := a.reject(command.Context(), seen, shot.Name, from, by); err != nil {
+					return err
+				}
+			}
+			return nil
 		},
 	}
 	command.Flags().StringVar(&from, "from", "", "what a check saw: the id of its `RUN`, or a file that it left")
@@ -72,13 +69,9 @@ func (a *app) visualRejectCommand() *cobra.Command {
 	return command
 }
 
-// reject records the rejection in the journal, then in the history of the page.
-func (a *app) reject(ctx context.Context, page, from string, by person) error {
-	to, err := a.loadTarget()
-	if err != nil {
-		return err
-	}
-	proposal, err := visual.ProposalFrom(a.stateDir, from, to.Name, page)
+// reject records the rejection in the journal, then in the history of the check.
+func (a *app) reject(ctx context.Context, seen *views, name, from string, by person) error {
+	proposal, err := visual.ProposalFrom(a.stateDir, from, seen.target.Name, name)
 	if err != nil {
 		return usageError(err)
 	}
@@ -87,54 +80,56 @@ func (a *app) reject(ctx context.Context, page, from string, by person) error {
 		return usageError(err)
 	}
 	if err := a.decided(ctx, journal.KindVisualRejected, rejection.RunID, proposal.Result.TraceID, rejection, func() error {
-		return proposal.Reject(a.baselineDir(), rejection)
+		return proposal.Reject(ctx, seen.store, rejection)
 	}); err != nil {
 		return err
 	}
 	if a.json {
-		return a.printVisualJSON(rejection)
+		return a.printJSON(rejection)
 	}
-	fmt.Fprintf(a.stdout, "%s  rejected by %s: %s\n", page, rejection.RejectedBy, rejection.Reason)
+	fmt.Fprintf(a.stdout, "%s  rejected by %s: %s\n", name, rejection.RejectedBy, rejection.Reason)
 	return nil
 }
 
 func (a *app) visualHistoryCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "history [PAGE…]",
-		Short: "Say who approved or rejected which picture of a page, and why",
-		RunE: func(_ *cobra.Command, arguments []string) error {
-			pages, err := visualPages(arguments)
+		Use:   "history [NAME…]",
+		Short: "Say who approved or rejected which picture of a check, and why",
+		RunE: func(command *cobra.Command, names []string) error {
+			seen, err := a.loadViews(names)
 			if err != nil {
 				return err
 			}
-			to, err := a.loadTarget()
-			if err != nil {
-				return err
-			}
-			histories := make(map[string][]baseline.Decision, len(pages))
-			for _, page := range pages {
-				decisions, err := baseline.NewStore(a.baselineDir()).History(to.Name, page)
+			histories := make([]visualHistory, 0, len(seen.shots))
+			for _, shot := range seen.shots {
+				decisions, err := seen.store.History(command.Context(), seen.target.Name, shot.Name)
 				if err != nil {
 					return unknownError(err)
 				}
-				histories[page] = decisions
+				histories = append(histories, visualHistory{shot.Name, decisions})
 			}
-			return a.printHistory(pages, histories)
+			return a.printHistory(histories)
 		},
 	}
 }
 
-func (a *app) printHistory(pages []string, histories map[string][]baseline.Decision) error {
+// visualHistory is what was decided about one check.
+type visualHistory struct {
+	Check     string              `json:"check"`
+	Decisions []baseline.Decision `json:"decisions"`
+}
+
+func (a *app) printHistory(histories []visualHistory) error {
 	if a.json {
-		return a.printVisualJSON(histories)
+		return a.printJSON(histories)
 	}
-	for _, page := range pages {
-		if len(histories[page]) == 0 {
-			fmt.Fprintf(a.stdout, "%s  nobody has decided anything yet\n", page)
+	for _, one := range histories {
+		if len(one.Decisions) == 0 {
+			fmt.Fprintf(a.stdout, "%s  nobody has decided anything yet\n", one.Check)
 		}
-		for _, d := range histories[page] {
+		for _, d := range one.Decisions {
 			fmt.Fprintf(a.stdout, "%s  %s  %s by %s: %s  run %s  picture %.12s\n",
-				page, d.At.Format(time.DateTime), d.Action, d.By, d.Reason, d.RunID, d.SHA256)
+				one.Check, d.At.Format(time.DateTime), d.Action, d.By, d.Reason, d.RunID, d.SHA256)
 		}
 	}
 	return nil

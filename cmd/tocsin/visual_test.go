@@ -62,10 +62,10 @@ func TestVisualCommandsFromNothingToAChangedWord(t *testing.T) {
 		}
 		return stdout.String()
 	}
-	command(verdict.ExitPass, "login  no approved baseline", "visual", "list")
-	command(verdict.ExitUnknown, "login  UNKNOWN  no approved baseline", "visual", "check")
-	command(verdict.ExitPass, "login  approved by alice", "visual", "approve", "login")
-	command(verdict.ExitPass, "login  PASS  is the approved picture to the byte, by alice", "visual", "check")
+	command(verdict.ExitPass, "login__desktop__light__en-us  no approved baseline", "visual", "list")
+	command(verdict.ExitUnknown, "login__desktop__light__en-us  UNKNOWN  no approved baseline", "visual", "check")
+	command(verdict.ExitPass, "login__desktop__light__en-us  approved by alice", "visual", "approve", "login")
+	command(verdict.ExitPass, "login__desktop__light__en-us  PASS  is the approved picture to the byte, by alice", "visual", "check")
 
 	heading = "Log on"
 	var report visualReport
@@ -77,15 +77,16 @@ func TestVisualCommandsFromNothingToAChangedWord(t *testing.T) {
 	}
 	run := report.Checks[0].RunID
 	command(verdict.ExitUsage, "say with --reason what is wrong", "visual", "reject", "login", "--from", run)
-	command(verdict.ExitPass, "login  rejected by alice: a typo", "visual", "reject", "login", "--from", run, "--reason", "a typo")
+	command(verdict.ExitPass, "login__desktop__light__en-us  rejected by alice: a typo", "visual", "reject", "login", "--from", run, "--reason", "a typo")
+	command(verdict.ExitUsage, "did you mean \"login\"?", "visual", "check", "logim")
 	command(verdict.ExitFail, "this difference was seen once before", "visual", "check")
 	command(verdict.ExitUsage, "say with --reason why it looks different now", "visual", "approve", "--from", run)
 	command(verdict.ExitPass, "approved by bob", "visual", "approve", "--from", run, "--as", "bob", "--reason", "as agreed")
 	command(verdict.ExitPass, "approved by alice: first picture of the page", "visual", "history")
 	command(verdict.ExitPass, "approved by bob: as agreed", "visual", "history", "login")
-	command(verdict.ExitPass, "login  approved by bob on", "visual", "list")
-	command(verdict.ExitUsage, `"nothing" is neither a run`, "visual", "approve", "--from", "nothing")
-	command(verdict.ExitUsage, "choose from login", "visual", "check", "nowhere")
+	command(verdict.ExitPass, "login__desktop__light__en-us  approved by bob on", "visual", "list")
+	command(verdict.ExitUsage, `"nothing" is no run with visual checks`, "visual", "approve", "--from", "nothing")
+	command(verdict.ExitUsage, `no picture and no page is called "nowhere": the pages are login`, "visual", "check", "nowhere")
 	checkVisualJournal(t, state)
 }
 

@@ -60,9 +60,9 @@ func (t *Target) resolve(folder string) {
 	for _, path := range append(t.Login.files(),
 		&t.TLS.CAFile, &t.Client.KeyFile, &t.Client.SecretFile, &t.ServiceClient.KeyFile, &t.ServiceClient.SecretFile, &t.Accounts.Probe.SecretFile, &t.Accounts.Load.SecretFile,
 		&t.Prometheus.RulesFile, &t.Alertmanager.ConfigFile, &t.Injector.Socket, &t.Plan,
-		&t.Credential.RootsFile, &t.Credential.Offer.LinkFile,
+		&t.Credential.RootsFile, &t.Credential.Offer.LinkFile, &t.Visual.ChecksFile, &t.Visual.Baselines,
 	) {
-		if *path != "" && !filepath.IsAbs(*path) {
+		if *path != "" && !filepath.IsAbs(*path) && !InBucket(*path) {
 			*path = filepath.Join(folder, *path)
 		}
 	}
@@ -96,6 +96,7 @@ func (c *checker) target(t *Target) {
 	c.credential(t.Credential)
 	c.zones(t.Zones)
 	c.file("plan", t.Plan, false)
+	c.file("visual.checks_file", t.Visual.ChecksFile, false)
 	c.url("prometheus.url", t.Prometheus.URL, false)
 	c.url("alertmanager.url", t.Alertmanager.URL, false)
 	if t.Injector.Kind == "" && c.document.Has("injector") {

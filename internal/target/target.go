@@ -46,7 +46,22 @@ type Target struct {
 	// Plan is the file that says what is probed and when; empty for the plan
 	// that follows from the target.
 	Plan string `yaml:"plan"`
+	// Visual says how its pages are looked at.
+	Visual Visual `yaml:"visual"`
 }
+
+// Visual says how the pages of the target are looked at.
+type Visual struct {
+	// ChecksFile says which pages and how; empty for the login page
+	// alone.
+	ChecksFile string `yaml:"checks_file"`
+	// Baselines is where approved pictures are: a folder, or s3://BUCKET/PREFIX;
+	// empty for the state folder.
+	Baselines string `yaml:"baselines"`
+}
+
+// InBucket reports whether a location of baselines is in an object store.
+func InBucket(location string) bool { return strings.HasPrefix(location, "s3://") }
 
 // TLS says whom to trust. Without CAFile, the roots of the machine.
 type TLS struct {

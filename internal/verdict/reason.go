@@ -57,20 +57,25 @@ const (
 	Header              Reason = "header"
 	Port                Reason = "port"
 	Overdue             Reason = "overdue"
+	Appearance          Reason = "appearance"
+	Accessibility       Reason = "accessibility"
 )
 
 // Reasons of an unknown: our own fault, or nothing was measured.
 const (
-	Stopped    Reason = "stopped"
-	Missed     Reason = "missed"
-	Saturated  Reason = "saturated"
-	OwnClock   Reason = "own-clock"
-	OwnBrowser Reason = "own-browser"
-	OwnNetwork Reason = "own-network"
-	OwnConfig  Reason = "own-config"
-	OwnInbox   Reason = "own-inbox"
-	Internal   Reason = "internal"
-	NoData     Reason = "no-data"
+	Stopped     Reason = "stopped"
+	Missed      Reason = "missed"
+	Saturated   Reason = "saturated"
+	OwnClock    Reason = "own-clock"
+	OwnBrowser  Reason = "own-browser"
+	OwnNetwork  Reason = "own-network"
+	OwnConfig   Reason = "own-config"
+	OwnInbox    Reason = "own-inbox"
+	Internal    Reason = "internal"
+	NoData      Reason = "no-data"
+	NoBaseline  Reason = "no-baseline"
+	Environment Reason = "environment"
+	Unsettled   Reason = "unsettled"
 )
 
 // Explained is a reason with its verdict and what it means.
@@ -124,6 +129,8 @@ var list = [...]Explained{
 	{Header, Fail, false, "a security header is missing or too weak"},
 	{Port, Fail, false, "a port is open that must be closed, or closed that must be open"},
 	{Overdue, Fail, false, "a job did not report in time"},
+	{Appearance, Fail, false, "the page does not look as a person approved it"},
+	{Accessibility, Fail, false, "the page has a barrier that it did not have when a person approved it"},
 
 	{Stopped, Unknown, false, "the run was stopped from our side"},
 	{Missed, Unknown, false, "the run could not start when it was due"},
@@ -135,6 +142,9 @@ var list = [...]Explained{
 	{OwnInbox, Unknown, false, "the inbox for one-time codes cannot be read"},
 	{Internal, Unknown, false, "the probe itself went wrong"},
 	{NoData, Unknown, false, "nothing was measured"},
+	{NoBaseline, Unknown, false, "nobody has approved a picture of the page that could be compared with"},
+	{Environment, Unknown, false, "the picture was approved with another browser, fonts or view, and cannot be compared"},
+	{Unsettled, Unknown, false, "the page did not stand still for its picture"},
 }
 
 // Reasons is the whole list, in the order of this file.

@@ -13,10 +13,19 @@ import (
 
 func approved() *Baseline {
 	return &Baseline{
-		Target: "lab", Page: "login", URL: "https://localhost:8443/ui/login",
+		Target: "lab", Name: "login", URL: "https://localhost:8443/ui/login",
 		Environment: environment(),
-		ApprovedAt:  time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC), ApprovedBy: "alice", RunID: "run-1", PNG: []byte("picture"),
+		ApprovedAt:  time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC), ApprovedBy: "alice", RunID: "run-1", PNG: []byte("picture"), Page: []byte("{}"),
 	}
+}
+
+func open(t *testing.T, location string) *Store {
+	t.Helper()
+	store, err := Open(location)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return store
 }
 
 func environment() Environment {
@@ -24,17 +33,17 @@ func environment() Environment {
 }
 
 func TestBaselineIsReadAsItWasApproved(t *testing.T) {
-	store := NewStore(t.TempDir())
-	if _, err := store.Load("lab", "login"); !errors.Is(err, ErrNone) {
+	store := open(t, t.TempDir())
+	if _, err := store.Load(t.Context(), "lab", "login"); !errors.Is(err, ErrNone) {
 		t.Fatalf("an empty store: %v", err)
 	}
 	for _, picture := range []string{"first", "second"} {
 		want := approved()
 		want.PNG = []byte(picture)
-		if err := store.Save(want); err != nil {
+		if err := store.Save(t.Context(), want); err != nil {
 			t.Fatal(err)
 		}
-		got, err := store.Load("lab", "login")
+		got, err := store.Load(t.Context(), "lab", "login")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -43,8 +52,8 @@ func TestBaselineIsReadAsItWasApproved(t *testing.T) {
 		}
 	}
 	files, err := os.ReadDir(filepath.Dir(store.Path("lab", "login")))
-	if err != nil || len(files) != 2 {
-		t.Errorf("files %v %v, want the picture and its record only", files, err)
+	if err != nil || len(files) != 3 {
+		t.Errorf("files %v %v, want the picture, the page and their record only", files, err)
 	}
 }
 
@@ -53,6 +62,9 @@ func TestDamageIsNoticed(t *testing.T) {
 		"another picture": func(folder string) error {
 			return os.WriteFile(filepath.Join(folder, pictureFile), []byte("other"), 0o600)
 		},
+		"another page": func(folder string) error {
+			return os.WriteFile(filepath.Join(folder, pageFile), []byte("[]"), 0o600)
+		},
 		"no picture":      func(folder string) error { return os.Remove(filepath.Join(folder, pictureFile)) },
 		"a broken record": func(folder string) error { return os.WriteFile(filepath.Join(folder, recordFile), []byte("{"), 0o600) },
 		"an unknown key in the record": func(folder string) error {
@@ -60,14 +72,14 @@ func TestDamageIsNoticed(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			store := NewStore(t.TempDir())
-			if err := store.Save(approved()); err != nil {
+			store := open(t, t.TempDir())
+			if err := store.Save(t.Context(), approved()); err != nil {
 				t.Fatal(err)
 			}
 			if err := damage(filepath.Dir(store.Path("lab", "login"))); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := store.Load("lab", "login"); !errors.Is(err, ErrDamaged) {
+			if _, err := store.Load(t.Context(), "lab", "login"); !errors.Is(err, ErrDamaged) {
 				t.Errorf("got %v, want ErrDamaged", err)
 			}
 		})
@@ -75,14 +87,14 @@ func TestDamageIsNoticed(t *testing.T) {
 }
 
 func TestNamesCannotLeaveTheStore(t *testing.T) {
-	store := NewStore(t.TempDir())
+	store := open(t, t.TempDir())
 	for _, bad := range []string{"", "..", "../x", "a/b", "Upper", strings.Repeat("a", 65)} {
 		wrong := approved()
-		wrong.Page = bad
-		if err := store.Save(wrong); err == nil {
+		wrong.Name = bad
+		if err := store.Save(t.Context(), wrong); err == nil {
 			t.Errorf("page %q is stored", bad)
 		}
-		if _, err := store.Load(bad, "login"); err == nil || errors.Is(err, ErrNone) {
+		if _, err := store.Load(t.Context(), bad, "login"); err == nil || errors.Is(err, ErrNone) {
 			t.Errorf("target %q is looked for: %v", bad, err)
 		}
 	}
@@ -93,7 +105,7 @@ func TestSaveIntoAFileIsAnError(t *testing.T) {
 	if err := os.WriteFile(path, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := NewStore(path).Save(approved()); err == nil {
+	if err := open(t, path).Save(t.Context(), approved()); err == nil {
 		t.Error("saved below a file")
 	}
 }

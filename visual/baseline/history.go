@@ -3,6 +3,7 @@ package baseline
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -55,7 +56,7 @@ func (d *Decision) check() error {
 const historyFile = "history.jsonl"
 
 // Record adds a decision to the history of a page.
-func (s *Store) Record(target, page string, d Decision) error {
+func (s *Store) Record(_ context.Context, target, page string, d Decision) error {
 	if !name.MatchString(target) || !name.MatchString(page) {
 		return fmt.Errorf("record decision: %q and %q are no names of target and page", target, page)
 	}
@@ -84,7 +85,7 @@ func (s *Store) Record(target, page string, d Decision) error {
 
 // History is every decision about a page, the oldest first. Its error wraps
 // ErrDamaged when a line is not one that Record wrote.
-func (s *Store) History(target, page string) ([]Decision, error) {
+func (s *Store) History(_ context.Context, target, page string) ([]Decision, error) {
 	if !name.MatchString(target) || !name.MatchString(page) {
 		return nil, fmt.Errorf("read history: %q and %q are no names of target and page", target, page)
 	}

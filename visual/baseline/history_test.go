@@ -18,17 +18,17 @@ func decision(action Action) Decision {
 }
 
 func TestHistoryKeepsEveryDecision(t *testing.T) {
-	store := NewStore(t.TempDir())
-	if none, err := store.History("lab", "login"); err != nil || len(none) != 0 {
+	store := open(t, t.TempDir())
+	if none, err := store.History(t.Context(), "lab", "login"); err != nil || len(none) != 0 {
 		t.Fatalf("an empty store: %v %v", none, err)
 	}
 	want := []Decision{decision(Approved), decision(Rejected), decision(Approved)}
 	for _, d := range want {
-		if err := store.Record("lab", "login", d); err != nil {
+		if err := store.Record(t.Context(), "lab", "login", d); err != nil {
 			t.Fatal(err)
 		}
 	}
-	got, err := store.History("lab", "login")
+	got, err := store.History(t.Context(), "lab", "login")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,18 +38,18 @@ func TestHistoryKeepsEveryDecision(t *testing.T) {
 }
 
 func TestDecisionWithoutAPersonOrAReasonIsRefused(t *testing.T) {
-	store := NewStore(t.TempDir())
+	store := open(t, t.TempDir())
 	for name, spoil := range map[string]func(*Decision){
 		"nobody": func(d *Decision) { d.By = "" }, "no reason": func(d *Decision) { d.Reason = "" },
 		"no action": func(d *Decision) { d.Action = "ignored" }, "no picture": func(d *Decision) { d.SHA256 = "" },
 	} {
 		spoilt := decision(Approved)
 		spoil(&spoilt)
-		if err := store.Record("lab", "login", spoilt); err == nil {
+		if err := store.Record(t.Context(), "lab", "login", spoilt); err == nil {
 			t.Errorf("%s: recorded", name)
 		}
 	}
-	if err := store.Record("../lab", "login", decision(Approved)); err == nil {
+	if err := store.Record(t.Context(), "../lab", "login", decision(Approved)); err == nil {
 		t.Error("recorded outside of the store")
 	}
 }
@@ -59,15 +59,15 @@ func TestDamagedHistoryIsNoticed(t *testing.T) {
 		"a cut line": `{"action":"appro`, "an unknown key": `{"action":"approved","by":"a","reason":"r","sha256":"s","ignore":true}`,
 		"a line without a person": `{"action":"approved","reason":"r","sha256":"s"}`,
 	} {
-		store := NewStore(t.TempDir())
-		if err := store.Record("lab", "login", decision(Approved)); err != nil {
+		store := open(t, t.TempDir())
+		if err := store.Record(t.Context(), "lab", "login", decision(Approved)); err != nil {
 			t.Fatal(err)
 		}
 		path := filepath.Join(filepath.Dir(store.Path("lab", "login")), historyFile)
 		if err := os.WriteFile(path, []byte(content+"\n"), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := store.History("lab", "login"); !errors.Is(err, ErrDamaged) {
+		if _, err := store.History(t.Context(), "lab", "login"); !errors.Is(err, ErrDamaged) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -2,6 +2,7 @@ package baseline
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -23,8 +24,10 @@ var (
 )
 
 const (
-	pictureFile = "baseline.png"
-	recordFile  = "baseline.json"
+	pictureFile       = "baseline.png"
+	pageFile          = "page.json"
+	accessibilityFile = "accessibility.json"
+	recordFile        = "baseline.json"
 	// largest file that is read: a file beyond it is none of ours.
 	largest = 256 << 20
 )
@@ -32,7 +35,8 @@ const (
 // Baseline is an approved picture of a page.
 type Baseline struct {
 	Target string `json:"target"`
-	Page   string `json:"page"`
+	// Name of the check whose page it is.
+	Name string `json:"check"`
 	// URL is where the page was found, without its query.
 	URL         string      `json:"url"`
 	Environment Environment `json:"environment"`
@@ -43,13 +47,39 @@ type Baseline struct {
 	// SHA256 of the picture's file.
 	SHA256 string `json:"sha256"`
 	PNG    []byte `json:"-"`
+	// Page is what was on the page, and Accessibility what was found there; nil
+	// where nothing is kept. PageSHA256 and AccessibilitySHA256 are of the files.
+	PageSHA256          string `json:"page_sha256,omitempty"`
+	AccessibilitySHA256 string `json:"accessibility_sha256,omitempty"`
+	Page                []byte `json:"-"`
+	Accessibility       []byte `json:"-"`
+}
+
+// part is a file beside the record, which holds its hash.
+type part struct {
+	name    string
+	content *[]byte
+	sum     *string
+}
+
+func (b *Baseline) parts() []part {
+	return []part{
+		{pictureFile, &b.PNG, &b.SHA256},
+		{pageFile, &b.Page, &b.PageSHA256},
+		{accessibilityFile, &b.Accessibility, &b.AccessibilitySHA256},
+	}
 }
 
 // Store keeps baselines in <folder>/<target>/<page>.
 type Store struct{ folder string }
 
-// NewStore returns the store in folder, which need not exist.
-func NewStore(folder string) *Store { return &Store{folder: folder} }
+// Open returns the store at a location: a folder, which need not exist.
+func Open(location string) (*Store, error) {
+	if location == "" {
+		return nil, errors.New("open baselines: no location is given")
+	}
+	return &Store{folder: location}, nil
+}
 
 // name is what a target and a page may be called: safe as a folder.
 var name = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,63}$`)
@@ -61,7 +91,7 @@ func (s *Store) Path(target, page string) string {
 
 // Load reads a baseline. Its error is ErrNone when there is none, and wraps
 // ErrDamaged when the picture is not the one that was approved.
-func (s *Store) Load(target, page string) (*Baseline, error) {
+func (s *Store) Load(_ context.Context, target, page string) (*Baseline, error) {
 	if !name.MatchString(target) || !name.MatchString(page) {
 		return nil, fmt.Errorf("load baseline: %q and %q are no names of target and page", target, page)
 	}
@@ -77,12 +107,20 @@ func (s *Store) Load(target, page string) (*Baseline, error) {
 	if err != nil {
 		return nil, fmt.Errorf("load baseline: %w: %s: %w", ErrDamaged, filepath.Join(folder, recordFile), err)
 	}
-	if loaded.PNG, err = readBounded(filepath.Join(folder, pictureFile)); err != nil {
-		return nil, fmt.Errorf("load baseline: %w: %w", ErrDamaged, err)
+	if loaded.Target != target || loaded.Name != page || loaded.SHA256 == "" {
+		return nil, fmt.Errorf("load baseline: %w: %s is not of %s of %s: approve it again", ErrDamaged, filepath.Join(folder, recordFile), page, target)
 	}
-	if Hash(loaded.PNG) != loaded.SHA256 || loaded.Target != target || loaded.Page != page {
-		return nil, fmt.Errorf("load baseline: %w: %s is not the picture that %s approved: approve it again",
-			ErrDamaged, filepath.Join(folder, pictureFile), loaded.ApprovedBy)
+	for _, part := range loaded.parts() {
+		if *part.sum == "" {
+			continue
+		}
+		if *part.content, err = readBounded(filepath.Join(folder, part.name)); err != nil {
+			return nil, fmt.Errorf("load baseline: %w: %w", ErrDamaged, err)
+		}
+		if Hash(*part.content) != *part.sum {
+			return nil, fmt.Errorf("load baseline: %w: %s is not what %s approved: approve it again",
+				ErrDamaged, filepath.Join(folder, part.name), loaded.ApprovedBy)
+		}
 	}
 	return loaded, nil
 }
@@ -100,20 +138,25 @@ func decode(record []byte) (*Baseline, error) {
 // Save stores a baseline in place of the one before. The record is written
 // last and holds the hash of the picture: after a crash between the two, Load
 // finds the damage instead of comparing with the wrong picture.
-func (s *Store) Save(approved *Baseline) error {
-	if !name.MatchString(approved.Target) || !name.MatchString(approved.Page) {
-		return fmt.Errorf("save baseline: %q and %q are no names of target and page", approved.Target, approved.Page)
+func (s *Store) Save(_ context.Context, approved *Baseline) error {
+	if !name.MatchString(approved.Target) || !name.MatchString(approved.Name) {
+		return fmt.Errorf("save baseline: %q and %q are no names of target and page", approved.Target, approved.Name)
 	}
-	folder := filepath.Join(s.folder, approved.Target, approved.Page)
+	folder := filepath.Join(s.folder, approved.Target, approved.Name)
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return fmt.Errorf("save baseline: %w", err)
 	}
-	approved.SHA256 = Hash(approved.PNG)
+	for _, part := range approved.parts() {
+		if *part.sum = ""; *part.content == nil {
+			continue
+		}
+		*part.sum = Hash(*part.content)
+		if err := writeAtomic(filepath.Join(folder, part.name), *part.content); err != nil {
+			return fmt.Errorf("save baseline: %w", err)
+		}
+	}
 	record, err := json.MarshalIndent(approved, "", "  ")
 	if err != nil {
-		return fmt.Errorf("save baseline: %w", err)
-	}
-	if err := writeAtomic(filepath.Join(folder, pictureFile), approved.PNG); err != nil {
 		return fmt.Errorf("save baseline: %w", err)
 	}
 	if err := writeAtomic(filepath.Join(folder, recordFile), append(record, '\n')); err != nil {

@@ -13,7 +13,7 @@ type File struct {
 	Version int `yaml:"version"`
 	// Viewports are those that pages name; desktop and mobile are known.
 	Viewports map[string]Viewport `yaml:"viewports"`
-	Defaults  Looks               `yaml:"defaults"`
+	Defaults  Defaults            `yaml:"defaults"`
 	Pages     []Page              `yaml:"pages"`
 }
 
@@ -23,6 +23,12 @@ type Viewport struct {
 	Height int     `yaml:"height"`
 	Scale  float64 `yaml:"scale"`
 	Mobile bool    `yaml:"mobile"`
+}
+
+// Defaults hold for every page that does not say otherwise.
+type Defaults struct {
+	Looks `yaml:",inline"`
+	Rules `yaml:",inline"`
 }
 
 // Looks are the ways in which a page is looked at: every combination.
@@ -39,9 +45,13 @@ type Page struct {
 	// the authorization request of a fresh login ends: one of the two.
 	URL   string `yaml:"url"`
 	Login bool   `yaml:"login"`
+	// Parameters are added to the authorization request of the login page, or
+	// take the place of one that it has, such as prompt: consent.
+	Parameters map[string]string `yaml:"parameters"`
 	// Status is the HTTP status it must have. Default 200.
 	Status int   `yaml:"status"`
 	Looks  Looks `yaml:"looks"`
+	Rules  `yaml:",inline"`
 	// Element is a CSS selector of what is pictured; FullPage false pictures
 	// what is seen without scrolling.
 	Element  string   `yaml:"element"`

@@ -84,8 +84,10 @@ func (c *checker) all() {
 			f.Viewports[called] = viewport
 		}
 	}
-	f.Defaults.fill(Looks{Viewports: []string{"desktop"}, Schemes: []string{capture.Light}, Locales: []string{capture.Locale}})
-	c.looks("defaults", f.Defaults)
+	f.Defaults.Looks.fill(Looks{Viewports: []string{"desktop"}, Schemes: []string{capture.Light}, Locales: []string{capture.Locale}})
+	c.looks("defaults", f.Defaults.Looks)
+	f.Defaults.Rules.fill(usual())
+	c.rules("defaults.", f.Defaults.Rules)
 	if len(f.Pages) == 0 {
 		c.report("pages", "is empty: nothing would be looked at", "write at least one page")
 	}
@@ -145,14 +147,10 @@ func (l *Looks) fill(from Looks) {
 func (c *checker) looks(key string, looks Looks) {
 	viewports := slices.Sorted(maps.Keys(c.file.Viewports))
 	for index, called := range looks.Viewports {
-		if !slices.Contains(viewports, called) {
-			c.report(fmt.Sprintf("%s.viewports[%d]", key, index), fmt.Sprintf("%q is not known", called), "choose from "+strings.Join(viewports, ", "))
-		}
+		c.oneOf(fmt.Sprintf("%s.viewports[%d]", key, index), called, viewports)
 	}
 	for index, scheme := range looks.Schemes {
-		if scheme != capture.Light && scheme != capture.Dark {
-			c.report(fmt.Sprintf("%s.schemes[%d]", key, index), fmt.Sprintf("%q is not known", scheme), "choose from light, dark")
-		}
+		c.oneOf(fmt.Sprintf("%s.schemes[%d]", key, index), scheme, []string{capture.Light, capture.Dark})
 	}
 	for index, tag := range looks.Locales {
 		if !locale.MatchString(tag) {
@@ -192,8 +190,13 @@ func (c *checker) page(key string, p *Page) {
 	if p.Element != "" && p.FullPage != nil {
 		c.report(key+".full_page", "is for the page, and element is there, too", "leave one out")
 	}
-	p.Looks.fill(c.file.Defaults)
+	if !p.Login && len(p.Parameters) > 0 {
+		c.report(key+".parameters", "are for an authorization request, and the page is at an address", "write them into url, or write login: true instead of url")
+	}
+	p.Looks.fill(c.file.Defaults.Looks)
 	c.looks(key+".looks", p.Looks)
+	p.Rules.fill(c.file.Defaults.Rules)
+	c.rules(key+".", p.Rules)
 	c.steps(key+".steps", p.Steps)
 	seen := map[string]bool{}
 	for index := range p.States {
@@ -205,6 +208,13 @@ func (c *checker) page(key string, p *Page) {
 			state.Status = p.Status
 		}
 		c.status(at+".status", state.Status)
+	}
+}
+
+// oneOf wants a word that is known.
+func (c *checker) oneOf(key, word string, known []string) {
+	if !slices.Contains(known, word) {
+		c.report(key, fmt.Sprintf("%q is not known", word), "choose from "+strings.Join(known, ", "))
 	}
 }
 

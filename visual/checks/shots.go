@@ -7,7 +7,9 @@ import (
 	"strings"
 	"time"
 
+	"tocsin/internal/strictyaml"
 	"tocsin/visual/capture"
+	"tocsin/visual/decide"
 )
 
 // Shot is one picture that is to be taken.
@@ -20,8 +22,16 @@ type Shot struct {
 	// which may be relative to the issuer.
 	Login   bool
 	Address string
+	// Parameters of the authorization request of the login page.
+	Parameters map[string]string
 	// Status that the page must have.
 	Status int
+	// Interval at which the page is looked at; 0 for only when asked. Attempts,
+	// Accessibility and Budget are as in Rules.
+	Interval      time.Duration
+	Attempts      int
+	Accessibility string
+	Budget        decide.Budget
 
 	page  *Page
 	state *State
@@ -44,7 +54,8 @@ func (f *File) Shots() []Shot {
 						all = append(all, Shot{
 							Page: page.Name, State: states[at].Name, Viewport: viewport, Scheme: scheme, Locale: tag,
 							Name:  shotName(page.Name, states[at].Name, viewport, scheme, tag),
-							Login: page.Login, Address: page.URL, Status: states[at].Status,
+							Login: page.Login, Address: page.URL, Parameters: page.Parameters, Status: states[at].Status,
+							Interval: page.Interval, Attempts: page.Attempts, Accessibility: page.Accessibility, Budget: page.budget(),
 							page: page, state: &states[at], size: f.Viewports[viewport],
 						})
 					}
@@ -53,6 +64,43 @@ func (f *File) Shots() []Shot {
 		}
 	}
 	return all
+}
+
+// Chosen are the shots with one of the names, or of a page with one, each once
+// and in their order; all where no name is given. It fails with what is known
+// when a name is of neither.
+func Chosen(all []Shot, names []string) ([]Shot, error) {
+	if len(names) == 0 {
+		return all, nil
+	}
+	known := make([]string, 0, 2*len(all))
+	for _, shot := range all {
+		known = append(known, shot.Page, shot.Name)
+	}
+	for _, wanted := range names {
+		if slices.Contains(known, wanted) {
+			continue
+		}
+		hint := "the pages are " + strings.Join(Pages(all), ", ")
+		if near := strictyaml.Nearest(wanted, known); near != "" {
+			hint = fmt.Sprintf("did you mean %q?", near)
+		}
+		return nil, fmt.Errorf("no picture and no page is called %q: %s", wanted, hint)
+	}
+	return slices.DeleteFunc(slices.Clone(all), func(s Shot) bool {
+		return !slices.Contains(names, s.Name) && !slices.Contains(names, s.Page)
+	}), nil
+}
+
+// Pages are the names of the pages of shots, in their order.
+func Pages(all []Shot) []string {
+	var named []string
+	for _, shot := range all {
+		if !slices.Contains(named, shot.Page) {
+			named = append(named, shot.Page)
+		}
+	}
+	return named
 }
 
 // shotName joins what makes a picture. Names of pages and states have single
@@ -130,13 +178,4 @@ func (s Step) step(value string) capture.Step {
 		taken.Value = value
 	}
 	return taken
-}
-
-// Budget is how long all pictures of a file may take, one after another.
-func Budget(shots []Shot) time.Duration {
-	var sum time.Duration
-	for _, shot := range shots {
-		sum += shot.page.Timeout
-	}
-	return sum
 }

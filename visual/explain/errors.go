@@ -10,6 +10,17 @@ import (
 	"tocsin/visual/page"
 )
 
+// Errors are those that a page shows to people, without another page to compare
+// with.
+func Errors(now *page.Page) []Change {
+	if now == nil {
+		return nil
+	}
+	d := &difference{before: newTree(&page.Page{}), now: newTree(now)}
+	d.errors()
+	return d.changes
+}
+
 // errors finds what went wrong in the eyes of a person: codes such as IDP-3200,
 // error codes of OAuth 2.0, the pages of servers and gateways, and alerts. What
 // the page showed before, it is meant to show.

@@ -25,9 +25,13 @@ type Report struct {
 	Actual   string
 	// Difference is the picture in which what changed is marked.
 	Difference string
-	Width      int
-	Height     int
-	Regions    []Region
+	// First is the picture of the first attempt, where there was a second, and
+	// FirstDifference how it differed.
+	First           string
+	FirstDifference string
+	Width           int
+	Height          int
+	Regions         []Region
 	// Words are what changed, most important first.
 	Words []string
 	Facts []Fact
