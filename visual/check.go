@@ -20,8 +20,9 @@ type Look struct {
 	// RunID and Trace mark the requests and name the evidence; empty for new ones.
 	RunID string
 	Trace telemetry.Trace
-	// Earlier is what earlier checks of the page saw. It informs, and decides nothing.
-	Earlier []decide.Sighting
+	// Earlier tells what earlier checks saw, where something differs; nil for
+	// nothing. It informs, and decides nothing.
+	Earlier func(context.Context) ([]decide.Sighting, error)
 	// KeepPass keeps the pictures of a pass as well.
 	KeepPass bool
 }
@@ -73,6 +74,9 @@ type Result struct {
 	// OmittedChanges how many more there are.
 	Changes        []explain.Change `json:"changes,omitempty"`
 	OmittedChanges int              `json:"omitted_changes,omitempty"`
+	// Barriers are what axe-core finds that it did not find on the approved page,
+	// of the impact that the check asks for.
+	Barriers []string `json:"barriers,omitempty"`
 	// Fingerprint names the difference by its place; empty for none.
 	Fingerprint string `json:"fingerprint,omitempty"`
 	// Memory says what earlier checks saw of the difference.
@@ -82,7 +86,7 @@ type Result struct {
 	FirstAttempt string               `json:"first_attempt,omitempty"`
 	Attempts     int                  `json:"attempts"`
 	Files        Files                `json:"files"`
-	Environment  baseline.Environment `json:"environment"`
+	Environment  baseline.Environment `json:"environment,omitzero"`
 	// ApprovedBy and ApprovedAt are of the baseline.
 	ApprovedBy string    `json:"approved_by,omitempty"`
 	ApprovedAt time.Time `json:"approved_at,omitzero"`
@@ -103,6 +107,12 @@ type Result struct {
 	SettlingMS float64   `json:"settling_ms"`
 	Started    time.Time `json:"started"`
 	MS         float64   `json:"ms"`
+}
+
+// Brief is the result without what only people read who look into it.
+func (r Result) Brief() Result {
+	r.Environment, r.Requests, r.Notes, r.Files = baseline.Environment{}, nil, nil, Files{}
+	return r
 }
 
 // end sets why the check ended as it did, and with it the verdict.

@@ -29,12 +29,12 @@ func (c *check) compare(ctx context.Context) {
 	default:
 		c.approved = approved
 		c.result.ApprovedBy, c.result.ApprovedAt = approved.ApprovedBy, approved.ApprovedAt
-		c.judge()
+		c.judge(ctx)
 	}
 }
 
 // judge compares the picture with the baseline.
-func (c *check) judge() {
+func (c *check) judge(ctx context.Context) {
 	if differences := c.approved.Environment.Differences(c.result.Environment); len(differences) > 0 {
 		c.result.end(verdict.Environment, "the baseline was approved in another environment (%s): approve the page here", strings.Join(differences, "; "))
 		return
@@ -66,7 +66,7 @@ func (c *check) judge() {
 			note, outcome.Changed+outcome.Antialiased+outcome.Below, c.approvedBy())
 		return
 	}
-	c.result.end(verdict.Appearance, "%s", decided.Note+c.words()+c.hints()+c.memory())
+	c.result.end(verdict.Appearance, "%s", decided.Note+c.words()+c.hints()+c.memory(ctx))
 	if c.difference, err = compare.EncodePNG(outcome.Difference(now)); err != nil {
 		c.result.end(verdict.Internal, "%v (found: %s)", err, decided.Note)
 	}
@@ -130,9 +130,17 @@ func (c *check) hints() string {
 	return text.String()
 }
 
-// memory is what earlier checks saw of the difference.
-func (c *check) memory() string {
-	c.result.Memory = decide.Remember(c.Earlier, c.result.Fingerprint).String()
+// memory is what earlier checks saw of the difference. It is only told: a check
+// goes on without it.
+func (c *check) memory(ctx context.Context) string {
+	if c.Earlier == nil {
+		return ""
+	}
+	earlier, err := c.Earlier(ctx)
+	if err != nil {
+		return fmt.Sprintf("; whether it was seen before is not known: %v", err)
+	}
+	c.result.Memory = decide.Remember(earlier, c.result.Fingerprint).String()
 	if c.result.Memory == "" {
 		return ""
 	}

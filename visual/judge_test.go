@@ -135,7 +135,7 @@ func TestJudgement(t *testing.T) {
 			if c.modify != nil {
 				c.modify(check, shot)
 			}
-			check.judge()
+			check.judge(t.Context())
 			if check.result.Verdict != c.want || !strings.Contains(check.result.Detail, c.says) {
 				t.Errorf("%s: %s; want %s with %q", check.result.Verdict, check.result.Detail, c.want, c.says)
 			}

@@ -55,7 +55,7 @@ func newDesk(t *testing.T, to *target.Target) *desk {
 // expect checks the page and fails the test on another reason or sentence.
 func (d *desk) expect(want verdict.Reason, detail string) Result {
 	d.t.Helper()
-	result := d.looker.Check(d.t.Context(), Look{Shot: d.shot, Earlier: d.earlier, KeepPass: true})
+	result := d.looker.Check(d.t.Context(), Look{Shot: d.shot, KeepPass: true, Earlier: func(context.Context) ([]decide.Sighting, error) { return d.earlier, nil }})
 	if result.Reason != want || result.Verdict != want.Verdict() || !strings.Contains(result.Detail, detail) {
 		d.t.Fatalf("%s (%s): %s; want %s with %q", result.Verdict, result.Reason, result.Detail, want, detail)
 	}

@@ -45,7 +45,7 @@ func (a *app) loadProbes() (*target.Target, []probes.Probe, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	entries, err := a.loadEntries(loaded, 0)
+	entries, err := a.loadEntries(loaded, newGallery(a.stateDir))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -76,9 +76,10 @@ func (a *app) loadPlan(t *target.Target, interval time.Duration) (*plan.Plan, er
 	return planned, nil
 }
 
-// loadEntries reads the plan for a target and makes its probes.
-func (a *app) loadEntries(t *target.Target, interval time.Duration) ([]plan.Entry, error) {
-	planned, err := a.loadPlan(t, interval)
+// loadEntries reads the plan for a target and the file of visual checks, and
+// makes the probes of both.
+func (a *app) loadEntries(t *target.Target, pages *gallery) ([]plan.Entry, error) {
+	planned, err := a.loadPlan(t, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -86,7 +87,12 @@ func (a *app) loadEntries(t *target.Target, interval time.Duration) ([]plan.Entr
 	if err != nil {
 		return nil, usageError(err)
 	}
-	return entries, nil
+	seen, err := a.viewsOf(t, nil)
+	if err != nil {
+		return nil, err
+	}
+	looks, err := pages.entries(seen, entries)
+	return append(entries, looks...), err
 }
 
 // described is a probe that can say what it does.

@@ -63,7 +63,8 @@ func (a *app) runProbes(ctx context.Context, names []string, options runOptions)
 	if err := a.remember(loaded, "by-hand"); err != nil {
 		return err
 	}
-	entries, err := a.loadEntries(loaded, 0)
+	pages := newGallery(a.stateDir)
+	entries, err := a.loadEntries(loaded, pages)
 	if err != nil {
 		return err
 	}
@@ -78,6 +79,7 @@ func (a *app) runProbes(ctx context.Context, names []string, options runOptions)
 		return err
 	}
 	defer func() { err = errors.Join(err, events.Close()) }()
+	pages.events = events
 	keeper, err := a.newKeeper(loaded, loaded.Secrets, events)
 	if err != nil {
 		return err

@@ -47,7 +47,8 @@ func (a *app) serve(ctx context.Context, options serveOptions) (err error) {
 	if options.interval != 0 && options.interval < time.Second {
 		return usageError(fmt.Errorf("interval %s is shorter than a second: it would be load, not probing (see tocsin load)", options.interval))
 	}
-	first, err := a.loadConfiguration(options.interval)
+	pages := newGallery(a.stateDir)
+	first, err := a.loadConfiguration(pages, options.interval)
 	if err != nil {
 		return err
 	}
@@ -68,12 +69,13 @@ func (a *app) serve(ctx context.Context, options serveOptions) (err error) {
 	if _, err := events.AppendValue(ctx, journal.KindConsoleStarted, "", "", started); err != nil {
 		return errors.Join(unknownError(err), listener.Close())
 	}
-	made := &daemon{app: a, events: events, past: past, options: options}
+	pages.events = events
+	made := &daemon{app: a, events: events, past: past, gallery: pages, options: options}
 	made.now.set(first)
 	if err := made.build(ctx); err != nil {
 		return errors.Join(exitOr3(err), listener.Close())
 	}
-	a.log.Info("serving", "console", "http://"+listener.Addr().String()+"/", "target", first.target.Name, "probes", len(first.entries))
+	a.log.Info("serving", "console", "http://"+listener.Addr().String()+"/", "target", first.target.Name, "probes", len(first.all()))
 	return a.savingMemory(ctx, func() error { return serveUntil(ctx, listener, made.handler(), a.keepHistory(past, made.run)) })
 }
 

@@ -24,7 +24,11 @@ type configuration struct {
 	paths    []string
 	target   *target.Target
 	planned  *plan.Plan
-	entries  []plan.Entry
+	// entries are the probes of the plan, and pages those that look at pages.
+	entries []plan.Entry
+	pages   []plan.Entry
+	// looks are the names of the checks of pages.
+	looks    []string
 	jobs     []heartbeat.Config
 	calendar *maintenance.Calendar
 	// secrets are those that the files held when they were read.
@@ -34,7 +38,7 @@ type configuration struct {
 
 // loadConfiguration reads all files. Also when it fails, the configuration knows
 // which files it tried.
-func (a *app) loadConfiguration(interval time.Duration) (*configuration, error) {
+func (a *app) loadConfiguration(g *gallery, interval time.Duration) (*configuration, error) {
 	c := &configuration{paths: []string{a.targetPath}}
 	if a.planPath != "" {
 		c.paths = append(c.paths, a.planPath)
@@ -57,10 +61,13 @@ func (a *app) loadConfiguration(interval time.Duration) (*configuration, error) 
 	if c.entries, err = c.planned.Entries(c.target); err != nil {
 		return c, usageError(err)
 	}
-	if c.jobs, err = c.planned.Heartbeats(c.entries); err != nil {
+	if err := a.loadPages(g, c); err != nil {
+		return c, err
+	}
+	if c.jobs, err = c.planned.Heartbeats(c.all()); err != nil {
 		return c, usageError(err)
 	}
-	if c.calendar, err = c.planned.Maintenance(c.target, c.entries); err != nil {
+	if c.calendar, err = c.planned.Maintenance(c.target, c.all()); err != nil {
 		return c, usageError(err)
 	}
 	if c.secrets, err = c.target.Secrets(); err != nil {
@@ -68,7 +75,7 @@ func (a *app) loadConfiguration(interval time.Duration) (*configuration, error) 
 		a.log.Warn("what is secret is not known", "error", err)
 	}
 	c.intervals = make(map[string]time.Duration, len(c.entries))
-	for _, planned := range c.entries {
+	for _, planned := range c.all() {
 		if !planned.Off {
 			c.intervals[planned.Probe.Name()] = planned.Interval
 		}
@@ -77,6 +84,25 @@ func (a *app) loadConfiguration(interval time.Duration) (*configuration, error) 
 		c.intervals[job.Name] = job.Look()
 	}
 	return c, nil
+}
+
+// all are the probes of the plan and of pages.
+func (c *configuration) all() []plan.Entry { return slices.Concat(c.entries, c.pages) }
+
+// loadPages reads which pages are looked at.
+func (a *app) loadPages(g *gallery, c *configuration) error {
+	if c.target.Visual.ChecksFile != "" {
+		c.paths = append(c.paths, c.target.Visual.ChecksFile)
+	}
+	seen, err := a.viewsOf(c.target, nil)
+	if err != nil {
+		return err
+	}
+	for _, shot := range seen.shots {
+		c.looks = append(c.looks, shot.Name)
+	}
+	c.pages, err = g.entries(seen, c.entries)
+	return err
 }
 
 // files are those that a change of is to be noticed.
@@ -94,8 +120,8 @@ func (c *configuration) files() []string {
 
 // scheduled are the probes that run by themselves, heartbeats of book included.
 func (c *configuration) scheduled(book *heartbeat.Book) []schedule.Entry {
-	entries := make([]schedule.Entry, 0, len(c.entries)+len(c.jobs))
-	for _, planned := range c.entries {
+	entries := make([]schedule.Entry, 0, len(c.entries)+len(c.pages)+len(c.jobs))
+	for _, planned := range c.all() {
 		if !planned.Off {
 			entries = append(entries, schedule.Entry{Probe: planned.Probe, Interval: planned.Interval, Overlap: planned.Overlap, Version: planned.Version})
 		}
@@ -109,7 +135,7 @@ func (c *configuration) scheduled(book *heartbeat.Book) []schedule.Entry {
 }
 
 func (c *configuration) probes(book *heartbeat.Book) []probes.Probe {
-	all := probesOf(c.entries)
+	all := probesOf(c.all())
 	for _, job := range c.jobs {
 		all = append(all, book.Probe(c.target.Name, job))
 	}
@@ -117,7 +143,7 @@ func (c *configuration) probes(book *heartbeat.Book) []probes.Probe {
 }
 
 // votedOn are the probes that checkpoints may have a say in: jobs report to one
-// Tocsin only.
+// Tocsin only, and pages are looked at where their baselines are.
 func (c *configuration) votedOn() []string {
 	var names []string
 	for _, planned := range c.entries {
@@ -176,7 +202,7 @@ func (f *inForce) secrets() ([]string, error) {
 // none.
 func (d *daemon) apply(ctx context.Context) (schedule.Change, error) {
 	before := d.now.Load()
-	next, err := d.app.loadConfiguration(d.options.interval)
+	next, err := d.app.loadConfiguration(d.gallery, d.options.interval)
 	d.now.tried.Store(next)
 	if err != nil {
 		return schedule.Change{}, plainError(err)
@@ -198,6 +224,7 @@ func (d *daemon) apply(ctx context.Context) (schedule.Change, error) {
 	d.now.set(next)
 	d.onDemand.Replace(next.target, next.probes(d.book))
 	d.page.Use(next.target.Issuer, next.intervals)
+	d.gallery.latest.Keep(next.looks)
 	return change, nil
 }
 

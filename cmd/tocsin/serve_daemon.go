@@ -32,6 +32,7 @@ type daemon struct {
 	app     *app
 	events  *journal.Journal
 	past    *history.History
+	gallery *gallery
 	options serveOptions
 	now     inForce
 	book    *heartbeat.Book
@@ -66,7 +67,7 @@ func (d *daemon) build(ctx context.Context) error {
 	if err := d.book.Listen(ctx, first.jobs); err != nil {
 		return err
 	}
-	d.registry.MustRegister(d.book.Collector())
+	d.registry.MustRegister(d.book.Collector(), d.gallery.latest)
 	d.monitoring, err = monitor.New(monitor.Config{
 		Target: first.target.Name, Checkpoint: d.options.checkpoint, Entries: first.scheduled(d.book), Maintenance: announced.at,
 		Journal: d.gathered.recorder, Evidence: keeper, Traces: traces, Registry: d.registry, Log: d.app.log,

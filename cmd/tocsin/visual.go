@@ -145,13 +145,9 @@ func (a *app) checkViews(ctx context.Context, seen *views, tell func(visual.Resu
 			err = unknownError(closed)
 		}
 	}()
-	earlier, err := earlierChecks(ctx, events, seen.target.Name)
-	if err != nil {
-		return nil, unknownError(err)
-	}
 	run, trace := telemetry.RunID(), telemetry.NewTrace()
 	for _, shot := range seen.shots {
-		result := looker.Check(ctx, visual.Look{Shot: shot, RunID: run, Trace: trace, Earlier: earlier[shot.Name], KeepPass: true})
+		result := looker.Check(ctx, visual.Look{Shot: shot, RunID: run, Trace: trace, Earlier: earlierChecks(events, seen.target.Name, shot.Name), KeepPass: true})
 		results = append(results, result)
 		tell(result)
 		if ctx.Err() != nil {

@@ -18,24 +18,26 @@ import (
 // remembered is how many of the latest checks are remembered.
 const remembered = 5000
 
-// earlierChecks reads what the latest checks of a target saw, by their names.
-// Checks that compared nothing say nothing about the page.
-func earlierChecks(ctx context.Context, events *journal.Journal, targetName string) (map[string][]decide.Sighting, error) {
-	recorded, err := events.Read(ctx, journal.Query{Kind: journal.KindVisualCheck, Newest: true, Limit: remembered})
-	if err != nil {
-		return nil, err
-	}
-	seen := map[string][]decide.Sighting{}
-	for _, event := range recorded {
-		var result visual.Result
-		if err := json.Unmarshal(event.Payload, &result); err != nil {
-			return nil, fmt.Errorf("read earlier check %s: %w", event.RunID, err)
+// earlierChecks reads what the latest runs of a check saw. Runs that compared
+// nothing say nothing about the page.
+func earlierChecks(events *journal.Journal, targetName, check string) func(context.Context) ([]decide.Sighting, error) {
+	return func(ctx context.Context) ([]decide.Sighting, error) {
+		recorded, err := events.Read(ctx, journal.Query{Kind: journal.KindVisualCheck, Newest: true, Limit: remembered})
+		if err != nil {
+			return nil, err
 		}
-		if result.Target == targetName && result.Compared {
-			seen[result.Check] = append(seen[result.Check], decide.Sighting{At: result.Started, Fingerprint: result.Fingerprint})
+		var seen []decide.Sighting
+		for _, event := range recorded {
+			var result visual.Result
+			if err := json.Unmarshal(event.Payload, &result); err != nil {
+				return nil, fmt.Errorf("read earlier check %s: %w", event.RunID, err)
+			}
+			if result.Target == targetName && result.Check == check && result.Compared {
+				seen = append(seen, decide.Sighting{At: result.Started, Fingerprint: result.Fingerprint})
+			}
 		}
+		return seen, nil
 	}
-	return seen, nil
 }
 
 func (a *app) visualRejectCommand() *cobra.Command {

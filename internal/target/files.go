@@ -12,10 +12,10 @@ import (
 )
 
 // Files are those that the target is read from beside its own: keys, secrets,
-// certificates. What Tocsin writes itself and what a journey reads anew each
-// time is not among them.
+// certificates. What Tocsin writes itself, what a journey reads anew each time,
+// and what is only about how its pages look, is not among them.
 func (t *Target) Files() []string {
-	return strictyaml.Files(t, "rules_file", "config_file", "link_file")
+	return strictyaml.Files(t, "rules_file", "config_file", "link_file", "checks_file")
 }
 
 // Fingerprint writes what tells the target apart from another state of itself:

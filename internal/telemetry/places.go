@@ -19,3 +19,17 @@ const (
 	LabelCheckpoint = "checkpoint"
 	LabelVote       = "vote"
 )
+
+// Metrics of visual checks.
+const (
+	MetricVisualSuccess  = "visual_check_success"
+	MetricVisualRatio    = "visual_difference_ratio"
+	MetricVisualPixels   = "visual_changed_pixels"
+	MetricVisualBarriers = "visual_accessibility_new_findings"
+	MetricVisualLast     = "visual_last_check_timestamp_seconds"
+	MetricVisualApproved = "visual_baseline_timestamp_seconds"
+	MetricVisualCapture  = "visual_capture_duration_seconds"
+)
+
+// LabelCheck is a label of those metrics.
+const LabelCheck = "check"

@@ -9,6 +9,8 @@ import (
 	"regexp"
 	"time"
 
+	"io/fs"
+	"slices"
 	"tocsin/internal/verdict"
 	"tocsin/probes"
 )
@@ -96,7 +98,9 @@ func harmless(r *Redactor, a probes.Artifact) []byte {
 	return []byte(r.body(a.MediaType, a.Data))
 }
 
-// write puts files into folder so that it appears whole or not at all.
+// write puts files into folder so that it appears whole or not at all: the
+// manifest, by which evidence is known, is there last where the folder was there
+// already, with pictures of the same run.
 func write(folder string, files []file) (err error) {
 	parent := filepath.Dir(folder)
 	if err := os.MkdirAll(parent, 0o700); err != nil {
@@ -113,8 +117,23 @@ func write(folder string, files []file) (err error) {
 			return fmt.Errorf("write evidence: %w", err)
 		}
 	}
-	if err := os.Rename(making, folder); err != nil {
-		return fmt.Errorf("keep evidence: %w", err)
+	err = os.Rename(making, folder)
+	if !errors.Is(err, fs.ErrExist) {
+		if err != nil {
+			return fmt.Errorf("keep evidence: %w", err)
+		}
+		return nil
+	}
+	last := func(f file) int {
+		if f.name == manifest {
+			return 1
+		}
+		return 0
+	}
+	for _, f := range slices.SortedStableFunc(slices.Values(files), func(a, b file) int { return last(a) - last(b) }) {
+		if err := os.Rename(filepath.Join(making, f.name), filepath.Join(folder, f.name)); err != nil {
+			return fmt.Errorf("keep evidence: %w", err)
+		}
 	}
 	return nil
 }

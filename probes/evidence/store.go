@@ -43,6 +43,9 @@ func List(folder string) ([]Bundle, error) {
 	var bundles []Bundle
 	var damaged []error
 	for _, one := range stored {
+		if !one.bundle {
+			continue
+		}
 		bundle, err := Open(folder, one.name)
 		if err != nil {
 			damaged = append(damaged, err)
@@ -54,12 +57,17 @@ func List(folder string) ([]Bundle, error) {
 	return bundles, errors.Join(damaged...)
 }
 
-// stored is the folder of a bundle.
+// stored is the folder of a run that holds evidence: a bundle, or pictures only.
 type stored struct {
-	name  string
-	at    time.Time
-	bytes int64
+	name   string
+	at     time.Time
+	bytes  int64
+	bundle bool
 }
+
+// pictures is the folder, inside that of a run, in which visual checks leave what
+// they saw.
+const pictures = "visual"
 
 // scan finds the folders that hold evidence. Other folders of runs, such as
 // the reports of scenarios, are not looked at.
@@ -73,24 +81,34 @@ func scan(folder string) ([]stored, error) {
 	}
 	var found []stored
 	for _, entry := range entries {
-		info, err := os.Stat(filepath.Join(folder, entry.Name(), manifest))
+		one := stored{name: entry.Name(), bundle: true}
+		info, err := os.Stat(filepath.Join(folder, one.name, manifest))
 		if err != nil {
-			continue // not evidence, or taken away meanwhile
-		}
-		one := stored{name: entry.Name(), at: info.ModTime()}
-		files, err := os.ReadDir(filepath.Join(folder, entry.Name()))
-		if err != nil {
-			continue
-		}
-		for _, f := range files {
-			if size, err := f.Info(); err == nil {
-				one.bytes += size.Size()
+			one.bundle = false
+			if info, err = os.Stat(filepath.Join(folder, one.name, pictures)); err != nil {
+				continue // not evidence, or taken away meanwhile
 			}
 		}
+		one.at, one.bytes = info.ModTime(), size(filepath.Join(folder, one.name))
 		found = append(found, one)
 	}
 	slices.SortFunc(found, func(a, b stored) int { return a.at.Compare(b.at) })
 	return found, nil
+}
+
+// size is how many bytes a folder holds. What is taken away meanwhile counts as
+// nothing.
+func size(folder string) (bytes int64) {
+	_ = filepath.WalkDir(folder, func(_ string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return nil //nolint:nilerr // gone meanwhile
+		}
+		if info, err := entry.Info(); err == nil && info.Mode().IsRegular() {
+			bytes += info.Size()
+		}
+		return nil
+	})
+	return bytes
 }
 
 // Prune takes away what is too old, and then the oldest until the rest is
