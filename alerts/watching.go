@@ -1,6 +1,7 @@
 package alerts
 
 import (
+	"slices"
 	"time"
 
 	"tocsin/alerts/rule"
@@ -16,6 +17,8 @@ const (
 	RunsMissed            = "RunsMissed"
 	ConfigRefused         = "ConfigRefused"
 	HeartbeatFailing      = "HeartbeatFailing"
+	PageLooksDifferent    = "PageLooksDifferent"
+	PageNotCompared       = "PageNotCompared"
 )
 
 // watchingInterval is how often these are evaluated. Votes and silence move by
@@ -29,7 +32,7 @@ const inMaintenance = "\nunless on (probe)\ntocsin_maintenance_active == 1"
 // used that they are about, their series do not exist and they are silent.
 func watching(runbookBase string) rule.Group {
 	group := rule.Group{Name: "tocsin-watching", Interval: rule.Duration(watchingInterval)}
-	for _, alert := range append(checkpoints(), ourselves()...) {
+	for _, alert := range slices.Concat(checkpoints(), ourselves(), pages()) {
 		group.Rules = append(group.Rules, alert.Rule(runbookBase))
 	}
 	return group
@@ -90,5 +93,24 @@ func ourselves() []rule.Alert {
 		Expr:        "(probe_success == 0 and on (probe) tocsin_heartbeat_deadline_timestamp_seconds)" + inMaintenance,
 		Summary:     "A job failed, or did not report.",
 		Description: "Job {{ $labels.probe }} is silent past its deadline, or reported that it failed.",
+	}}
+}
+
+// pages are about what people see. A check has looked twice before it fails.
+func pages() []rule.Alert {
+	return []rule.Alert{{
+		Name:        PageLooksDifferent,
+		Severity:    rule.Warning,
+		Expr:        "visual_check_success == 0" + inMaintenance,
+		Summary:     "A page does not look as approved.",
+		Description: "Check {{ $labels.check }} of probe {{ $labels.probe }}: people see something else than a person approved, or an error, or meet a new barrier.",
+	}, {
+		Name:     PageNotCompared,
+		Severity: rule.Warning,
+		Expr:     "visual_last_check_timestamp_seconds unless on (probe, check) visual_check_success",
+		// Long enough for somebody who approves the pages of a new browser.
+		For:         time.Hour,
+		Summary:     "A page is looked at, and compared with nothing.",
+		Description: "Check {{ $labels.check }} of probe {{ $labels.probe }} comes out unknown: nobody would notice if the page looked wrong.",
 	}}
 }

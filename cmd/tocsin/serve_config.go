@@ -21,9 +21,9 @@ import (
 // configuration is what the files of a daemon say, checked and ready to be put
 // in force.
 type configuration struct {
-	paths    []string
-	target   *target.Target
-	planned  *plan.Plan
+	paths   []string
+	target  *target.Target
+	planned *plan.Plan
 	// entries are the probes of the plan, and pages those that look at pages.
 	entries []plan.Entry
 	pages   []plan.Entry
