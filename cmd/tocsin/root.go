@@ -109,6 +109,7 @@ func newRoot(a *app) *cobra.Command {
 	flags := root.PersistentFlags()
 	flags.StringVar(&a.targetPath, "target", defaultTarget(), "read where the system under test is from `FILE` ($TOCSIN_TARGET)")
 	flags.StringVar(&a.planPath, "plan", os.Getenv("TOCSIN_PLAN"), "read what is probed and when from `FILE` ($TOCSIN_PLAN; default: the plan of the target file, else all its journeys)")
+	flags.StringVar(&a.checksPath, "checks", os.Getenv("TOCSIN_CHECKS"), "read which pages are looked at, and how, from `FILE` ($TOCSIN_CHECKS; default: the file that the target file names, else the login page)")
 	flags.StringVar(&a.stateDir, "state", defaultState(), "keep journal, baselines and runs in `DIR` ($TOCSIN_STATE)")
 	flags.BoolVar(&a.json, "json", false, "print JSON instead of text")
 	root.AddCommand(

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -91,8 +92,8 @@ func (c *configuration) all() []plan.Entry { return slices.Concat(c.entries, c.p
 
 // loadPages reads which pages are looked at.
 func (a *app) loadPages(g *gallery, c *configuration) error {
-	if c.target.Visual.ChecksFile != "" {
-		c.paths = append(c.paths, c.target.Visual.ChecksFile)
+	if path := cmp.Or(a.checksPath, c.target.Visual.ChecksFile); path != "" {
+		c.paths = append(c.paths, path)
 	}
 	seen, err := a.viewsOf(c.target, nil)
 	if err != nil {

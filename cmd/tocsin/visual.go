@@ -24,10 +24,7 @@ func (a *app) visualCommand() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE:  func(command *cobra.Command, _ []string) error { return command.Help() },
 	}
-	flags := command.PersistentFlags()
-	flags.StringVar(&a.checksPath, "checks", os.Getenv("TOCSIN_CHECKS"),
-		"read which pages are looked at, and how, from `FILE` ($TOCSIN_CHECKS; default: the file that the target file names, else the login page)")
-	flags.StringVar(&a.baselines, "baselines", os.Getenv("TOCSIN_BASELINES"),
+	command.PersistentFlags().StringVar(&a.baselines, "baselines", os.Getenv("TOCSIN_BASELINES"),
 		"keep approved pictures and their history at `LOCATION`: a folder, such as one in a Git repository, or s3://BUCKET/PREFIX ($TOCSIN_BASELINES; default: where the target file says, else the state folder)")
 	command.AddCommand(a.visualCompareCommand(), a.visualCheckCommand(), a.visualApproveCommand(), a.visualRejectCommand(),
 		a.visualListCommand(), a.visualHistoryCommand(), a.visualCaptureCommand())

@@ -31,7 +31,7 @@ another status, 3 that a picture could not be taken.
       states:
         - {name: empty}
         - name: wrong-pin
-          steps:                     # goto, fill, click, press, wait, wait_gone, wait_text
+          steps:                     # goto, follow, fill, click, press, wait, wait_gone, wait_text
             - {fill: "#uin", from: individual_id}
             - {fill: "#pin", value: "000000"}
             - {click: "button[type=submit]"}

@@ -19,6 +19,9 @@ import (
 type Step struct {
 	// Goto opens an address; a relative one starts at the page.
 	Goto string
+	// Follow opens the address of the first link that this CSS selector matches,
+	// in the same tab, also when a click would open another.
+	Follow string
 	// Fill types Value into the first input that this CSS selector matches.
 	Fill, Value string
 	// Click presses the first element that this CSS selector matches.
@@ -38,7 +41,7 @@ func keys() map[string]string {
 // String names the step. What is typed is not told: it may be a secret.
 func (s Step) String() string {
 	for _, part := range []struct{ name, value string }{
-		{"goto", browser.WithoutQuery(s.Goto)}, {"fill", s.Fill}, {"click", s.Click}, {"press", s.Press},
+		{"goto", browser.WithoutQuery(s.Goto)}, {"follow", s.Follow}, {"fill", s.Fill}, {"click", s.Click}, {"press", s.Press},
 		{"wait", s.Wait}, {"wait_gone", s.WaitGone}, {"wait_text", s.WaitText},
 	} {
 		if part.value != "" {
@@ -51,7 +54,7 @@ func (s Step) String() string {
 // Check says what is wrong with the step.
 func (s Step) Check() error {
 	set := 0
-	for _, value := range []string{s.Goto, s.Fill, s.Click, s.Press, s.Wait, s.WaitGone, s.WaitText} {
+	for _, value := range []string{s.Goto, s.Follow, s.Fill, s.Click, s.Press, s.Wait, s.WaitGone, s.WaitText} {
 		if value != "" {
 			set++
 		}
@@ -125,6 +128,15 @@ func (s Step) take(ctx context.Context, tab *browser.Tab, at browser.Landed) (br
 			return at, fmt.Errorf("address %q: %w", s.Goto, err)
 		}
 		return tab.Navigate(ctx, address.String())
+	case s.Follow != "":
+		if err := until(ctx, "seen", s.Follow); err != nil {
+			return at, err
+		}
+		address, found, err := linkOf(ctx, s.Follow)
+		if err != nil || !found {
+			return at, errors.Join(err, fmt.Errorf("what %q matches is no link", s.Follow))
+		}
+		return tab.Navigate(ctx, address)
 	case s.Fill != "":
 		if err := until(ctx, "seen", s.Fill); err != nil {
 			return at, err
@@ -151,6 +163,16 @@ func (s Step) take(ctx context.Context, tab *browser.Tab, at browser.Landed) (br
 		return at, until(ctx, "text", s.WaitText)
 	}
 	return at, nil
+}
+
+// linkOf is the address of the first link that a selector matches.
+func linkOf(ctx context.Context, selector string) (address string, found bool, err error) {
+	quoted, err := quote(selector)
+	if err != nil {
+		return "", false, err
+	}
+	address, err = chromedp.Run(ctx, chromedp.Evaluate[string](`document.querySelector(`+quoted+`)?.href ?? ""`))
+	return address, address != "", err
 }
 
 // untilScript looks once whether what is waited for is so.

@@ -84,6 +84,7 @@ type State struct {
 // secret.
 type Step struct {
 	Goto     string `yaml:"goto"`
+	Follow   string `yaml:"follow"`
 	Fill     string `yaml:"fill"`
 	Value    string `yaml:"value"`
 	From     string `yaml:"from"`

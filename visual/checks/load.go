@@ -228,7 +228,7 @@ func (c *checker) steps(key string, steps []Step) {
 	for index, step := range steps {
 		at := fmt.Sprintf("%s[%d]", key, index)
 		if err := step.step("x").Check(); err != nil {
-			c.report(at, err.Error(), "write one of goto, fill, click, press, wait, wait_gone, wait_text")
+			c.report(at, err.Error(), "write one of goto, follow, fill, click, press, wait, wait_gone, wait_text")
 		}
 		switch {
 		case step.Fill != "" && (step.Value == "") == (step.From == ""):

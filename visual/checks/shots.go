@@ -173,7 +173,7 @@ func (s Step) value(person Person) (string, error) {
 
 // step is the step as it is taken.
 func (s Step) step(value string) capture.Step {
-	taken := capture.Step{Goto: s.Goto, Fill: s.Fill, Click: s.Click, Press: s.Press, Wait: s.Wait, WaitGone: s.WaitGone, WaitText: s.WaitText}
+	taken := capture.Step{Goto: s.Goto, Follow: s.Follow, Fill: s.Fill, Click: s.Click, Press: s.Press, Wait: s.Wait, WaitGone: s.WaitGone, WaitText: s.WaitText}
 	if s.Fill != "" {
 		taken.Value = value
 	}

@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"strings"
 	"text/template"
 
 	"tocsin/system/lab/topology"
+	"tocsin/system/page"
 )
 
-//go:embed target.yaml.tmpl plan.yaml.tmpl
+//go:embed target.yaml.tmpl plan.yaml.tmpl visual.yaml.tmpl
 var harnessTemplates embed.FS
 
 // TargetFile is the name of the file, in the state folder, that tells the
@@ -22,14 +24,18 @@ const TargetFile = "target.yaml"
 // to the outside. The target file does not name it: who wants them says so.
 const PlanFile = "plan.yaml"
 
+// ChecksFile is the name of the file beside it that says how its pages are looked at.
+const ChecksFile = "visual.yaml"
+
 // writeTarget writes the files for the harness, with paths as they are outside.
 func (r *Region) writeTarget() error {
 	inside := r.site.Dir(topology.Pod{Component: topology.Alertmanager}) + "/tls"
 	values := map[string]any{
 		"Order": r.order, "Zones": topology.Zones(), "Relay": topology.Relay(), "Inside": inside,
 		"ClientID": clientID, "Probe": ProbeAccount, "FirstLoad": firstLoad, "LoadAccounts": loadAccounts,
+		"Errors": errorPages(),
 	}
-	for _, name := range []string{PlanFile, TargetFile} {
+	for _, name := range []string{PlanFile, ChecksFile, TargetFile} {
 		if err := render(name, values); err != nil {
 			return err
 		}
@@ -37,10 +43,22 @@ func (r *Region) writeTarget() error {
 	return nil
 }
 
+// dashed is a kind as the name of a check may be.
+func dashed(kind page.Kind) string { return strings.ReplaceAll(string(kind), "_", "-") }
+
+// errorPages are the kinds of error page with their statuses.
+func errorPages() map[page.Kind]int {
+	all := map[page.Kind]int{}
+	for _, kind := range page.Kinds() {
+		all[kind] = kind.Status()
+	}
+	return all
+}
+
 // render writes one file of the harness from its template.
 func render(name string, values map[string]any) error {
 	source := name + ".tmpl"
-	parsed, err := template.New(source).Option("missingkey=error").Funcs(template.FuncMap{"hostport": hostport, "port": port}).ParseFS(harnessTemplates, source)
+	parsed, err := template.New(source).Option("missingkey=error").Funcs(template.FuncMap{"hostport": hostport, "port": port, "dashed": dashed}).ParseFS(harnessTemplates, source)
 	if err != nil {
 		return fmt.Errorf("parse template of %s: %w", name, err)
 	}
