@@ -9,7 +9,9 @@
 		const { get } = Object.getOwnPropertyDescriptor(prototype, property);
 		return (node) => get.call(node);
 	};
-	const parentOf = asks(Node.prototype, "parentNode");
+	const rootOf = (node) => Node.prototype.getRootNode.call(node);
+	const rootElement = asks(Document.prototype, "documentElement");
+	const hostOf = asks(ShadowRoot.prototype, "host");
 	const nameOf = asks(Node.prototype, "nodeName");
 	const childrenOf = asks(Node.prototype, "childNodes");
 	const shadowOf = asks(Element.prototype, "shadowRoot");
@@ -34,17 +36,30 @@
 	const known = new Map(); // element to its parent, tree and place among those of its tag
 	const named = new Map(); // tree to how often a name occurs in it
 	const children = new Map(); // parent to how many of its children have a tag
-	const walk = (root, host, tree) => {
-		const walker = Document.prototype.createTreeWalker.call(document, root, NodeFilter.SHOW_ELEMENT);
-		for (let element = walker.nextNode(); element; element = walker.nextNode()) {
-			const parent = parentOf(element) === root ? host : parentOf(element);
-			known.set(element, { parent, tree, place: count(within(children, parent), tagOf(element)) });
-			for (const name of namesOf(element)) count(within(named, tree), name);
-			const shadow = shadowOf(element);
-			if (shadow) walk(shadow, element, tree || element);
-		}
+	// The tree of an element is named by the outermost host around it, the
+	// document's is null.
+	const treeOf = (element) => {
+		let tree = null;
+		for (let root = rootOf(element); root instanceof ShadowRoot; root = rootOf(tree)) tree = hostOf(root);
+		return tree;
 	};
-	walk(document, null, null);
+	// Children are those that are rendered in an element: what is slotted stands
+	// in its slot.
+	const renderedIn = (element) => {
+		const shadow = shadowOf(element);
+		const slotted = element instanceof HTMLSlotElement ? HTMLSlotElement.prototype.assignedNodes.call(element) : [];
+		const nodes = shadow ? childrenOf(shadow) : slotted.length ? slotted : childrenOf(element);
+		const found = [...nodes].filter((node) => node instanceof Element);
+		return found.map((child) => ({ element: child, parent: element, moved: Boolean(shadow || slotted.length) }));
+	};
+	const left = [{ element: rootElement(document), parent: null, moved: true }];
+	while (left.length) {
+		const { element, parent, moved } = left.pop();
+		const tree = moved ? treeOf(element) : known.get(parent).tree;
+		known.set(element, { parent, tree, place: count(within(children, parent), tagOf(element)) });
+		for (const name of namesOf(element)) count(within(named, tree), name);
+		left.push(...renderedIn(element).reverse());
+	}
 	const pathOf = (element) => {
 		const { parent, tree, place } = known.get(element);
 		const prefix = tree ? `${pathOf(tree)} >>> ` : "";

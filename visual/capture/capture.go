@@ -10,6 +10,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"tocsin/internal/browser"
+	"tocsin/visual/accessibility"
 	"tocsin/visual/page"
 )
 
@@ -33,6 +34,8 @@ type Request struct {
 	Viewport bool
 	// Masks are CSS selectors of what may differ, like a clock. It is covered.
 	Masks []string
+	// Accessibility asks for what axe-core says of the page, too.
+	Accessibility bool
 	// Deadline bounds the capture; 0 stands for DefaultDeadline.
 	Deadline time.Duration
 }
@@ -43,6 +46,9 @@ type Shot struct {
 	PNG []byte
 	// Page is what it consisted of; nil without a picture.
 	Page *page.Page
+	// Accessibility is what axe-core said of the page after it was pictured;
+	// nil if it was not asked for, or without a picture.
+	Accessibility *accessibility.Report
 	// URL is where the redirects and steps ended, and Status its HTTP status.
 	URL    string
 	Status int
@@ -118,6 +124,11 @@ func take(ctx context.Context, tab *browser.Tab, request Request) (*Shot, error)
 	}
 	shot.URL, shot.Status, shot.Settling = landed.URL, landed.Status, time.Since(loaded)
 	shot.Documents, shot.Broken = tab.Traffic().Summary()
+	if request.Accessibility && shot.PNG != nil {
+		if shot.Accessibility, err = accessibility.Look(ctx); err != nil {
+			return nil, err
+		}
+	}
 	return shot, nil
 }
 
