@@ -19,8 +19,9 @@ import (
 	"tocsin/internal/browser"
 )
 
-// Limit is how long axe-core may look at one page.
-const Limit = 10 * time.Second
+// Limit is how long axe-core may look at one page. It takes half a second, and
+// several on a busy machine.
+const Limit = 20 * time.Second
 
 //go:embed look.js
 var lookScript string

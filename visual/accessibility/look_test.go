@@ -33,12 +33,13 @@ type desk struct {
 	network browser.TabOptions
 }
 
-// site serves each page below its name, the one that is called policy with one.
+// site serves each page below its name, the wrong one with a policy that lets
+// nobody run a script.
 func site(pages map[string]string) http.Handler {
 	mux := http.NewServeMux()
 	for name, body := range pages {
 		mux.HandleFunc("/"+name, func(w http.ResponseWriter, _ *http.Request) {
-			if name == "policy" {
+			if name == "wrong" {
 				w.Header().Set("Content-Security-Policy",
 					"default-src 'none'; style-src 'unsafe-inline'; img-src data:; require-trusted-types-for 'script'; trusted-types 'none'")
 			}
@@ -90,12 +91,15 @@ func (d *desk) open(t testing.TB, name string) context.Context {
 
 func (d *desk) look(t testing.TB, name string) *Report {
 	t.Helper()
-	report, err := Look(d.open(t, name))
+	report, err := look(d.open(t, name), patience)
 	if err != nil {
 		t.Fatalf("%s: %v", name, err)
 	}
 	return report
 }
+
+// patience is more than Limit: a machine that runs tests may be very busy.
+const patience = time.Minute
 
 // told are the findings as rule and path, sorted.
 func told(findings []Finding) []string {
@@ -151,12 +155,10 @@ const shadow = `<main><h1>Log in</h1><div id="host"><p>light</p></div><script>
 
 func testPages() map[string]string {
 	return map[string]string{
-		"clean": head + login + `<iframe title="inside" srcdoc="<img src=x>"></iframe>`, "wrong": head + wrong, "hostile": head + hostile + wrong, "shadow": head + shadow,
-		"policy": head + wrong,
-		"named":  head + `<form><label>a <input name="nodeName"></label></form>`,
-		"bare":   `<!doctype html><p>nothing`,
-		"many":   head + `<main><h1>Many</h1>` + strings.Repeat(`<p style="color:#aaa;background:#fff">Forgot it?</p>`, MaxFindings+7) + "</main>",
-		"busy":   head + login + `<script>for (let i = 0; i < 8000; i++) document.body.insertAdjacentHTML("beforeend", "<p style='color:#aaa'>x</p>")</script>`,
+		"clean": head + login + `<iframe title="inside" srcdoc="<img src=x>"></iframe>`, "wrong": head + wrong, "hostile": head + hostile + wrong, "shadow": "<!doctype html>" + shadow,
+		"named": head + `<form><label>a <input name="nodeName"></label></form>`,
+		"many":  head + `<main><h1>Many</h1>` + strings.Repeat(`<p style="color:#aaa;background:#fff">Forgot it?</p>`, MaxFindings+7) + "</main>",
+		"busy":  head + login + `<script>for (let i = 0; i < 8000; i++) document.body.insertAdjacentHTML("beforeend", "<p style='color:#aaa'>x</p>")</script>`,
 	}
 }
 
@@ -168,30 +170,20 @@ func TestLook(t *testing.T) {
 			t.Errorf("got %+v", report)
 		}
 	})
-	for _, name := range []string{"wrong", "policy", "hostile"} {
-		t.Run("each defect is found where it is: "+name, func(t *testing.T) {
-			report := d.look(t, name)
-			if got := told(report.Findings); !slices.Equal(got, wrongTold()) {
-				t.Errorf("got %q, want %q", got, wrongTold())
-			}
-			if len(report.Unchecked) > 0 {
-				t.Errorf("rules that failed: %v", report.Unchecked)
-			}
-		})
-	}
-	t.Run("a finding tells people what to do, and no secret", func(t *testing.T) { testFinding(t, d) })
-	t.Run("shadow trees are looked into", func(t *testing.T) {
+	t.Run("each defect is found where it is, and told without secrets", func(t *testing.T) { testFinding(t, d) })
+	t.Run("a page cannot look better than it is", func(t *testing.T) {
+		report := d.look(t, "hostile")
+		if got := told(report.Findings); !slices.Equal(got, wrongTold()) || len(report.Unchecked) > 0 {
+			t.Errorf("got %q, want %q; rules that failed: %v", got, wrongTold(), report.Unchecked)
+		}
+	})
+	t.Run("shadow trees are looked into, and what belongs to no element is told of the root", func(t *testing.T) {
 		want := []string{
+			"document-title html", "html-has-lang html",
 			"label #host >>> my-inner:nth-of-type(1) > div:nth-of-type(1) > input:nth-of-type(1)",
 			"label #host >>> section:nth-of-type(1) > input:nth-of-type(1)",
 		}
 		if got := told(d.look(t, "shadow").Findings); !slices.Equal(got, want) {
-			t.Errorf("got %q, want %q", got, want)
-		}
-	})
-	t.Run("what belongs to no element is told of the root", func(t *testing.T) {
-		want := []string{"document-title html", "html-has-lang html"}
-		if got := told(d.look(t, "bare").Findings); !slices.Equal(got, want) {
 			t.Errorf("got %q, want %q", got, want)
 		}
 	})
@@ -208,15 +200,14 @@ func TestLook(t *testing.T) {
 		}
 	})
 	t.Run("a page that names its inputs after what axe-core asks for has no report", func(t *testing.T) {
-		if report, err := Look(d.open(t, "named")); err == nil {
+		ctx := d.open(t, "named")
+		if report, err := Look(ctx); err == nil {
 			t.Errorf("there is a report: %v", report)
 		}
-	})
-	t.Run("a caller that gives up gets no report", func(t *testing.T) {
-		ctx, cancel := context.WithCancel(d.open(t, "bare"))
+		ctx, cancel := context.WithCancel(ctx)
 		cancel()
 		if _, err := Look(ctx); !errors.Is(err, context.Canceled) {
-			t.Errorf("got %v", err)
+			t.Errorf("a caller that gives up gets %v", err)
 		}
 	})
 }
@@ -224,9 +215,12 @@ func TestLook(t *testing.T) {
 // testFinding looks at one page twice.
 func testFinding(t *testing.T, d *desk) {
 	ctx := d.open(t, "wrong")
-	report, err := Look(ctx)
+	report, err := look(ctx, patience)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if got := told(report.Findings); !slices.Equal(got, wrongTold()) || len(report.Unchecked) > 0 {
+		t.Errorf("got %q, want %q; rules that failed: %v", got, wrongTold(), report.Unchecked)
 	}
 	at := slices.IndexFunc(report.Findings, func(f Finding) bool { return f.Rule == "label" })
 	if at < 0 {
@@ -243,7 +237,7 @@ func testFinding(t *testing.T, d *desk) {
 	if err != nil || strings.Contains(string(encoded), "4711") || strings.Contains(string(encoded), "<input") {
 		t.Errorf("%v, %s", err, encoded)
 	}
-	again, err := Look(ctx)
+	again, err := look(ctx, patience)
 	if err != nil {
 		t.Fatal(err)
 	}
