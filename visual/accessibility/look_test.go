@@ -69,8 +69,7 @@ func newDesk(t testing.TB, pages map[string]string) *desk {
 	return d
 }
 
-// open opens a page; the context is that of its tab.
-func (d *desk) open(t testing.TB, name string) context.Context {
+func (d *desk) tab(t testing.TB) *browser.Tab {
 	t.Helper()
 	tab, err := d.browser.Open(t.Context(), d.network)
 	if err != nil {
@@ -81,9 +80,21 @@ func (d *desk) open(t testing.TB, name string) context.Context {
 			t.Error(err)
 		}
 	})
+	return tab
+}
+
+func (d *desk) navigate(t testing.TB, tab *browser.Tab, name string) {
+	t.Helper()
 	if _, err := tab.Navigate(t.Context(), d.server.URL+"/"+name); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// open opens a page in a tab of its own, whose context it returns.
+func (d *desk) open(t testing.TB, name string) context.Context {
+	t.Helper()
+	tab := d.tab(t)
+	d.navigate(t, tab, name)
 	ctx, done := tab.Within(t.Context())
 	t.Cleanup(done)
 	return ctx
@@ -248,11 +259,14 @@ func testFinding(t *testing.T, d *desk) {
 
 func BenchmarkLook(b *testing.B) {
 	d := newDesk(b, testPages())
+	tab := d.tab(b)
+	ctx, done := tab.Within(b.Context())
+	defer done()
 	for _, name := range []string{"clean", "wrong", "many"} {
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {
 				b.StopTimer()
-				ctx := d.open(b, name)
+				d.navigate(b, tab, name)
 				b.StartTimer()
 				if _, err := Look(ctx); err != nil {
 					b.Fatal(err)
