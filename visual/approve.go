@@ -18,8 +18,9 @@ import (
 type Proposal struct {
 	Result Result
 	PNG    []byte
-	// page is what was on the page; nil where it is not known.
-	page []byte
+	// page is what was on the page, and barriers what axe-core found there; nil
+	// where it is not known.
+	page, barriers []byte
 }
 
 // Seen are the names of the checks that a run left pictures of.
@@ -67,8 +68,13 @@ func ProposalFrom(stateDir, from, targetName, name string) (*Proposal, error) {
 	if baseline.Hash(proposal.PNG) != result.ActualSHA256 {
 		return nil, fmt.Errorf("%s is not the picture that the check took", filepath.Join(folder, actualFile))
 	}
-	if proposal.page, err = os.ReadFile(filepath.Join(folder, pageFile)); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return nil, fmt.Errorf("read page to approve: %w", err)
+	for _, part := range []struct {
+		name    string
+		content *[]byte
+	}{{pageFile, &proposal.page}, {barriersFile, &proposal.barriers}} {
+		if *part.content, err = os.ReadFile(filepath.Join(folder, part.name)); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return nil, fmt.Errorf("read picture to approve: %w", err)
+		}
 	}
 	return &proposal, nil
 }
@@ -103,6 +109,8 @@ type Approval struct {
 	ApprovedAt time.Time `json:"approved_at"`
 	Reason     string    `json:"reason"`
 	File       string    `json:"file"`
+	// Findings is how many findings about accessibility are approved with it.
+	Findings int `json:"accessibility_findings"`
 }
 
 // Rejection is the record of a picture that a person called a defect.
@@ -142,6 +150,7 @@ func (p *Proposal) Approval(ctx context.Context, store *baseline.Store, approver
 	return Approval{
 		Target: p.Result.Target, Check: p.Result.Check, RunID: p.Result.RunID, SHA256: p.Result.ActualSHA256,
 		ApprovedBy: approver, ApprovedAt: at.UTC(), Reason: reason, File: store.Path(p.Result.Target, p.Result.Check),
+		Findings: p.Result.Findings,
 	}, nil
 }
 
@@ -156,7 +165,7 @@ func (p *Proposal) Approve(ctx context.Context, store *baseline.Store, approval 
 	}
 	return store.Save(ctx, &baseline.Baseline{
 		Target: approval.Target, Name: approval.Check, URL: p.Result.URL, Environment: p.Result.Environment,
-		ApprovedAt: approval.ApprovedAt, ApprovedBy: approval.ApprovedBy, RunID: approval.RunID, PNG: p.PNG, Page: p.page,
+		ApprovedAt: approval.ApprovedAt, ApprovedBy: approval.ApprovedBy, RunID: approval.RunID, PNG: p.PNG, Page: p.page, Accessibility: p.barriers,
 	})
 }
 

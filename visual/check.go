@@ -77,6 +77,9 @@ type Result struct {
 	// Barriers are what axe-core finds that it did not find on the approved page,
 	// of the impact that the check asks for.
 	Barriers []string `json:"barriers,omitempty"`
+	// Findings is how many findings axe-core has on the page in all, approved
+	// ones included.
+	Findings int `json:"accessibility_findings"`
 	// Fingerprint names the difference by its place; empty for none.
 	Fingerprint string `json:"fingerprint,omitempty"`
 	// Memory says what earlier checks saw of the difference.
@@ -158,10 +161,11 @@ type check struct {
 
 // attempt is one picture and what is found in it.
 type attempt struct {
-	result           *Result
-	seen             sight
-	page, difference []byte
-	approved         *baseline.Baseline
+	result         *Result
+	seen           sight
+	page, barriers []byte
+	difference     []byte
+	approved       *baseline.Baseline
 }
 
 // attempts pictures the page until it looks as approved, as often as its check
@@ -220,7 +224,13 @@ func (c *check) note() (err error) {
 		c.result.ActualSHA256 = baseline.Hash(seen.PNG)
 	}
 	if seen.Page != nil {
-		c.page, err = seen.Page.Encode()
+		if c.page, err = seen.Page.Encode(); err != nil {
+			return err
+		}
+	}
+	if seen.Accessibility != nil {
+		c.result.Findings = len(seen.Accessibility.Findings) + seen.Accessibility.Omitted
+		c.barriers, err = seen.Accessibility.Encode()
 	}
 	return err
 }

@@ -15,6 +15,7 @@ const (
 	baselineFile   = "baseline.png"
 	differenceFile = "difference.png"
 	pageFile       = "page.json"
+	barriersFile   = "accessibility.json"
 	resultFile     = "result.json"
 	reportFile     = "report.html"
 	// firstFile is the picture of the first attempt, and firstDifferenceFile how
@@ -67,7 +68,7 @@ func (c *check) writePictures(folder string) error {
 		content []byte
 		path    *string
 	}
-	files := []file{{differenceFile, c.difference, &c.result.Files.Difference}, {pageFile, c.page, nil}}
+	files := []file{{differenceFile, c.difference, &c.result.Files.Difference}, {pageFile, c.page, nil}, {barriersFile, c.barriers, nil}}
 	if c.seen.Shot != nil {
 		files = append(files, file{actualFile, c.seen.PNG, &c.result.Files.Actual})
 	}
@@ -124,6 +125,7 @@ func (c *check) shown() *report.Report {
 	if r.OmittedChanges > 0 {
 		shown.Words = append(shown.Words, fmt.Sprintf("%d more changes", r.OmittedChanges))
 	}
+	shown.Barriers = r.Barriers
 	if c.difference != nil {
 		shown.Difference = differenceFile
 		shown.Facts = append(shown.Facts, report.Fact{Name: "fingerprint", Value: r.Fingerprint})

@@ -8,7 +8,9 @@ import (
 	"strings"
 
 	"tocsin/internal/verdict"
+	"tocsin/visual/accessibility"
 	"tocsin/visual/baseline"
+	"tocsin/visual/checks"
 	"tocsin/visual/compare"
 	"tocsin/visual/decide"
 	"tocsin/visual/explain"
@@ -43,8 +45,14 @@ func (c *check) judge(ctx context.Context) {
 	// Nearly all checks of a page that is watched end here.
 	if c.result.ActualSHA256 == c.approved.SHA256 {
 		c.result.end(verdict.OK, "is the approved picture to the byte, %s", c.approvedBy())
-		return
+	} else {
+		c.judgePictures(ctx)
 	}
+	c.judgeAccessibility()
+}
+
+// judgePictures compares pictures whose files differ.
+func (c *check) judgePictures(ctx context.Context) {
 	before, now, err := compare.DecodePair(c.approved.PNG, c.seen.PNG, compare.MaxPixels)
 	if err != nil {
 		c.result.end(verdict.Internal, "%v", err)
@@ -70,6 +78,51 @@ func (c *check) judge(ctx context.Context) {
 	if c.difference, err = compare.EncodePNG(outcome.Difference(now)); err != nil {
 		c.result.end(verdict.Internal, "%v (found: %s)", err, decided.Note)
 	}
+}
+
+// judgeAccessibility fails a page that looks as approved and has a barrier that it
+// did not have then. Beside another fault, the barriers are told.
+func (c *check) judgeAccessibility() {
+	if c.Shot.Accessibility == checks.AccessibilityOff || c.result.Verdict == verdict.Unknown {
+		return
+	}
+	found, err := c.newBarriers()
+	if err != nil {
+		if c.result.Verdict.Good() {
+			c.result.end(verdict.Environment, "%v", err)
+		}
+		return
+	}
+	var text strings.Builder
+	for index, one := range found {
+		c.result.Barriers = append(c.result.Barriers, one.String())
+		if index < inDetail {
+			text.WriteString("; new barrier: " + one.String())
+		}
+	}
+	if more := len(found) - inDetail; more > 0 {
+		fmt.Fprintf(&text, "; %d more new barriers", more)
+	}
+	switch {
+	case len(found) == 0:
+	case c.result.Verdict.Good():
+		c.result.end(verdict.Accessibility, "%s", strings.TrimPrefix(text.String(), "; "))
+	default:
+		c.result.Detail += text.String()
+	}
+}
+
+// newBarriers are the findings about accessibility that the approved page did not
+// have.
+func (c *check) newBarriers() ([]accessibility.Finding, error) {
+	var before *accessibility.Report
+	if c.approved.Accessibility != nil {
+		var err error
+		if before, err = accessibility.Decode(bytes.NewReader(c.approved.Accessibility)); err != nil {
+			return nil, fmt.Errorf("accessibility of the approved page: %w", err)
+		}
+	}
+	return accessibility.New(before, c.seen.Accessibility, accessibility.Impact(c.Shot.Accessibility))
 }
 
 // report copies the figures of a comparison.

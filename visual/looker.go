@@ -135,6 +135,7 @@ func (l *Looker) request(ctx context.Context, shot checks.Shot, as marking) (cap
 	if err != nil {
 		return request, &ownConfigError{err}
 	}
+	request.Accessibility = shot.Accessibility != checks.AccessibilityOff
 	request.Network = browser.TabOptions{Roots: l.roots, ConnectTo: to.ConnectTo, Mark: as.mark}
 	return request, nil
 }

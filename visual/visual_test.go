@@ -225,3 +225,21 @@ func TestADifferenceThatWasSeenBeforeFails(t *testing.T) {
 	desk.earlier = []decide.Sighting{{At: first.Started, Fingerprint: first.Fingerprint}}
 	desk.expect(verdict.Appearance, "this difference was seen once before")
 }
+
+func TestANewBarrierFailsAPageThatLooksAsApproved(t *testing.T) {
+	issuer := newIssuer(t)
+	desk := newDesk(t, issuer.target(t))
+	desk.approve(desk.expect(verdict.NoBaseline, ""), "")
+	desk.expect(verdict.OK, "")
+	// An unnamed button that nobody sees is a barrier, and no difference.
+	issuer.says(`Log in<button style="position:absolute;opacity:0;width:1px;height:1px"></button>`)
+	found := desk.expect(verdict.Accessibility, "new barrier: critical: button-name at ")
+	if len(found.Barriers) != 1 || found.ChangedPixels != 0 {
+		t.Errorf("found %q, %d pixels", found.Barriers, found.ChangedPixels)
+	}
+	desk.shot.Accessibility = checks.AccessibilityOff
+	desk.expect(verdict.OK, "")
+	desk.shot.Accessibility = "serious"
+	desk.approve(found, "known, and reported")
+	desk.expect(verdict.OK, "")
+}

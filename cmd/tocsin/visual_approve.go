@@ -125,7 +125,11 @@ func (a *app) approve(ctx context.Context, seen *views, name, from string, by pe
 	if a.json {
 		return a.printJSON(approval)
 	}
-	fmt.Fprintf(a.stdout, "%s  approved by %s  %s\n", name, approval.ApprovedBy, approval.File)
+	with := ""
+	if approval.Findings > 0 {
+		with = fmt.Sprintf("  with %d findings about accessibility, see accessibility.json", approval.Findings)
+	}
+	fmt.Fprintf(a.stdout, "%s  approved by %s  %s%s\n", name, approval.ApprovedBy, approval.File, with)
 	return nil
 }
 

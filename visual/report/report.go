@@ -34,7 +34,9 @@ type Report struct {
 	Regions         []Region
 	// Words are what changed, most important first.
 	Words []string
-	Facts []Fact
+	// Barriers are new findings about accessibility.
+	Barriers []string
+	Facts    []Fact
 	// Approve and Reject are the commands with which a person decides.
 	Approve, Reject string
 }
