@@ -34,7 +34,13 @@ type Looker struct {
 	roots   *x509.CertPool
 	fonts   string
 	browser *browser.Browser
+	// taken is how many pictures the browser has taken.
+	taken int
 }
+
+// browserLife is how many pictures one browser takes: what it leaks, and what it
+// remembers against our will, ends with it.
+const browserLife = 100
 
 // NewLooker makes a looker; it starts nothing.
 func NewLooker(config Config) (*Looker, error) {
@@ -63,12 +69,14 @@ func (l *Looker) Close() error {
 // ready sees to it that there is a browser, and that what a picture depends on
 // of this machine is known.
 func (l *Looker) ready(ctx context.Context) error {
-	if l.browser != nil && l.browser.Alive() {
+	if l.browser != nil && l.browser.Alive() && l.taken < browserLife {
+		l.taken++
 		return nil
 	}
 	if err := l.Close(); err != nil {
 		return err
 	}
+	l.taken = 1
 	var err error
 	// Both may change while the looker has no browser.
 	if l.fonts, err = capture.FontsHash(ctx); err != nil {

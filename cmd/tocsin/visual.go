@@ -95,35 +95,43 @@ type visualReport struct {
 }
 
 func (a *app) visualCheckCommand() *cobra.Command {
-	return &cobra.Command{
+	count := 1
+	command := &cobra.Command{
 		Use:   "check [NAME…]",
 		Short: "Picture pages and compare them with their baselines",
 		Long: `Pictures each page in Chromium and compares it with its approved baseline: the pixels, what is on the
 page (texts, boxes, colours, errors) and what axe-core finds. NAME is a check, or a page with all its
 checks; without one, every check of the file. Exit code 0 says that all look as approved, 1 that one
-does not, 3 that one could not be compared: without a baseline there is no pass.`,
-		Example: "  tocsin visual check\n  tocsin visual check login --json\n  tocsin visual check --checks visual.yaml --baselines s3://baselines/production",
+does not, 3 that one could not be compared: without a baseline there is no pass.
+
+With --count, every check is made N times, one round after another: how steady are the pages?`,
+		Example: "  tocsin visual check\n  tocsin visual check login --json\n  tocsin visual check --count 100\n  tocsin visual check --checks visual.yaml --baselines s3://baselines/production",
 		RunE: func(command *cobra.Command, names []string) error {
+			if count < 1 {
+				return usageError(fmt.Errorf("--count %d looks at nothing", count))
+			}
 			seen, err := a.loadViews(names)
 			if err != nil {
 				return err
 			}
-			results, err := a.checkViews(command.Context(), seen, func(one visual.Result) {
-				if !a.json {
+			results, err := a.checkViews(command.Context(), seen, count, func(one visual.Result) {
+				if !a.json && (count == 1 || one.Verdict != verdict.Pass) {
 					a.printCheck(one)
 				}
 			})
 			if err != nil {
 				return err
 			}
-			return a.printChecks(results)
+			return a.printChecks(results, count)
 		},
 	}
+	command.Flags().IntVar(&count, "count", 1, "make every check `N` times")
+	return command
 }
 
 // checkViews checks pages one after another, as one run, and records each in the
 // journal. It ends early when ctx does.
-func (a *app) checkViews(ctx context.Context, seen *views, tell func(visual.Result)) (results []visual.Result, err error) {
+func (a *app) checkViews(ctx context.Context, seen *views, count int, tell func(visual.Result)) (results []visual.Result, err error) {
 	events, err := a.openJournal(ctx)
 	if err != nil {
 		return nil, err
@@ -143,10 +151,16 @@ func (a *app) checkViews(ctx context.Context, seen *views, tell func(visual.Resu
 		}
 	}()
 	run, trace := telemetry.RunID(), telemetry.NewTrace()
-	for _, shot := range seen.shots {
-		result := looker.Check(ctx, visual.Look{Shot: shot, RunID: run, Trace: trace, Earlier: earlierChecks(events, seen.target.Name, shot.Name), KeepPass: true})
-		results = append(results, result)
+	for index := range count * len(seen.shots) {
+		shot := seen.shots[index%len(seen.shots)]
+		result := looker.Check(ctx, visual.Look{
+			Shot: shot, RunID: run, Trace: trace, Earlier: earlierChecks(events, seen.target.Name, shot.Name), KeepPass: count == 1,
+		})
 		tell(result)
+		if count > 1 && result.Verdict == verdict.Pass {
+			result = result.Brief()
+		}
+		results = append(results, result)
 		if ctx.Err() != nil {
 			return results, nil
 		}
@@ -157,7 +171,7 @@ func (a *app) checkViews(ctx context.Context, seen *views, tell func(visual.Resu
 	return results, nil
 }
 
-func (a *app) printChecks(results []visual.Result) error {
+func (a *app) printChecks(results []visual.Result, count int) error {
 	verdicts := make([]verdict.Verdict, len(results))
 	counts := map[verdict.Verdict]int{}
 	for i, result := range results {
@@ -172,11 +186,32 @@ func (a *app) printChecks(results []visual.Result) error {
 		}
 		return verdictError(whole)
 	}
+	if count > 1 {
+		a.printSteadiness(results)
+	}
 	if len(results) > 1 {
 		fmt.Fprintf(a.stdout, "%s  %d looked as approved, %d only at a second look, %d did not, %d are unknown · run %s\n", strings.ToUpper(string(whole)),
 			counts[verdict.Pass], counts[verdict.PassAfterRetry], counts[verdict.Fail], counts[verdict.Unknown], run)
 	}
 	return verdictError(whole)
+}
+
+// printSteadiness says of each check how often it came out as approved.
+func (a *app) printSteadiness(results []visual.Result) {
+	var names []string
+	passed, made, capture := map[string]int{}, map[string]int{}, map[string]float64{}
+	for _, one := range results {
+		if made[one.Check]++; made[one.Check] == 1 {
+			names = append(names, one.Check)
+		}
+		capture[one.Check] += one.LoadingMS + one.SettlingMS
+		if one.Verdict == verdict.Pass {
+			passed[one.Check]++
+		}
+	}
+	for _, name := range names {
+		fmt.Fprintf(a.stdout, "%s  %d of %d looked as approved at once, %.0f ms a picture\n", name, passed[name], made[name], capture[name]/float64(made[name]))
+	}
 }
 
 func (a *app) printCheck(result visual.Result) {

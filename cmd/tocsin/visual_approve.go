@@ -62,7 +62,7 @@ func (p *person) flags(command *cobra.Command) {
 
 // approveNow pictures pages and approves what it sees.
 func (a *app) approveNow(ctx context.Context, seen *views, by person) error {
-	results, err := a.checkViews(ctx, seen, func(visual.Result) {})
+	results, err := a.checkViews(ctx, seen, 1, func(visual.Result) {})
 	if err != nil {
 		return err
 	}
