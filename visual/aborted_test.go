@@ -43,7 +43,7 @@ func TestAnAbortedLoginIsNamedAndNotOnlyMeasured(t *testing.T) {
 	shows(login)
 	desk.approve(desk.expect(verdict.NoBaseline, ""), "")
 	shows(aborted)
-	found := desk.expect(verdict.Appearance, "error IDP-3200 is shown: ")
+	found := desk.expect(verdict.Appearance, "error IDP-3200 is shown: “Something went wrong The authentication was aborted")
 	if !strings.HasPrefix(found.Changes[0].Sentence, "error IDP-3200 is shown") || found.Changes[0].Code != "IDP-3200" {
 		t.Errorf("the first that is told: %+v", found.Changes[0])
 	}

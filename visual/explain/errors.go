@@ -64,11 +64,11 @@ func findErrors(t *tree) (found []shownError) {
 			continue
 		}
 		if code := coded.FindString(e.Text); code != "" {
-			add(code, sentence(t, i), e)
+			add(code, sentence(t, i, len(code)+beside), e)
 		} else if code := serverError(e.Text); code != "" && (e.Tag == "h1" || e.Tag == "title") {
 			add(code, e.Text, e)
 		} else if code := oauthError(e.Text); code != "" {
-			add(code, sentence(t, i), e)
+			add(code, sentence(t, i, len(code)+beside), e)
 		} else if (e.Role == "alert" || e.Role == "alertdialog") && t.text(i) != "" && !coded.MatchString(t.text(i)) {
 			add("", t.text(i), e)
 		}
@@ -76,15 +76,19 @@ func findErrors(t *tree) (found []shownError) {
 	return found
 }
 
-// sentence is what stands beside a code: on error pages, that is what a person
+// beside is how much must stand beside a code to say what went wrong: more than
+// "Reference:" or "Your error code is".
+const beside = 24
+
+// sentence is what stands with a code: on error pages, that is what a person
 // reads, and the code is for the help desk.
-func sentence(t *tree, i int) string {
+func sentence(t *tree, i, long int) string {
 	for at := i; at > 0; at = t.at(at).Parent {
-		if text := t.text(at); strings.ContainsRune(text, ' ') {
+		if text := t.text(at); len(text) >= long && strings.ContainsRune(text, ' ') {
 			return text
 		}
 	}
-	return t.at(i).Text
+	return t.text(i)
 }
 
 // serverError recognises the pages of proxies and servers, such as 502 Bad Gateway.
