@@ -84,7 +84,7 @@ const beside = 24
 // reads, and the code is for the help desk.
 func sentence(t *tree, i, long int) string {
 	for at := i; at > 0; at = t.at(at).Parent {
-		if text := t.text(at); len(text) >= long && strings.ContainsRune(text, ' ') {
+		if text := t.text(at); len(redact(text)) >= long && strings.ContainsRune(text, ' ') {
 			return text
 		}
 	}
