@@ -168,7 +168,7 @@ func testPages() map[string]string {
 	return map[string]string{
 		"clean": head + login + `<iframe title="inside" srcdoc="<img src=x>"></iframe>`, "wrong": head + wrong, "hostile": head + hostile + wrong, "shadow": "<!doctype html>" + shadow,
 		"named": head + `<form><label>a <input name="nodeName"></label></form>`,
-		"many":  head + `<main><h1>Many</h1>` + strings.Repeat(`<p style="color:#aaa;background:#fff">Forgot it?</p>`, MaxFindings+7) + "</main>",
+		"many":  head + `<main><h1>Many</h1>` + strings.Repeat("<img>", MaxFindings+7) + "</main>",
 		"busy":  head + login + `<script>for (let i = 0; i < 8000; i++) document.body.insertAdjacentHTML("beforeend", "<p style='color:#aaa'>x</p>")</script>`,
 	}
 }
@@ -262,7 +262,7 @@ func BenchmarkLook(b *testing.B) {
 	tab := d.tab(b)
 	ctx, done := tab.Within(b.Context())
 	defer done()
-	for _, name := range []string{"clean", "wrong", "many"} {
+	for _, name := range []string{"clean", "wrong"} {
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {
 				b.StopTimer()
