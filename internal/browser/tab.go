@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"os/exec"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -204,13 +205,35 @@ func (t *Tab) Explain(err error) error {
 	switch {
 	case t.crashed.Load():
 		return fmt.Errorf("%w: the process that renders the page ended", ErrCrashed)
-	case !t.browser.Alive():
+	case t.gone(err):
 		return fmt.Errorf("%w: %w", ErrCrashed, briefly(err))
 	case t.relay.traffic.TooMuch():
 		return fmt.Errorf("%w: more than %d MiB", ErrTooMuch, t.relay.limit>>20)
 	}
 	return err
 }
+
+// gone reports an error of a browser whose process has ended. The call that loses
+// its connection may know it before the browser's context does.
+func (t *Tab) gone(err error) bool {
+	var exited *exec.ExitError
+	if errors.As(err, &exited) {
+		return true
+	}
+	if !errors.Is(err, context.Canceled) || t.ctx.Err() != nil {
+		return !t.browser.Alive()
+	}
+	select {
+	case <-t.browser.ctx.Done():
+		return true
+	case <-time.After(lossTimeout):
+		return false
+	}
+}
+
+// lossTimeout is how long a process may take to be known as ended once the
+// connection to it is lost.
+const lossTimeout = time.Second
 
 // Close closes the tab, waits until it is gone and forgets its cookies.
 func (t *Tab) Close() error {
