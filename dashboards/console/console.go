@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-//go:embed page.html history.html console.css console.js
+//go:embed *.html *.css *.js
 var assets embed.FS
 
 // Config of a Console.
@@ -28,7 +28,14 @@ type Config struct {
 	// Past is what history knows; nil where it is not shown.
 	Past Past
 	Live Live
-	Log  *slog.Logger
+	// Reviews are the pictures of pages; nil where they are not shown.
+	Reviews Reviews
+	// Decisions lets people decide about pictures on their pages: whoever can open
+	// the console can then approve. Hosts are the names under which they may, besides
+	// addresses and localhost.
+	Decisions bool
+	Hosts     []string
+	Log       *slog.Logger
 }
 
 // Console serves the page, its JSON and the reports.
@@ -45,7 +52,7 @@ func New(cfg Config) (*Console, error) {
 	if cfg.Journal == nil || cfg.Log == nil {
 		return nil, errors.New("console needs a journal and a log")
 	}
-	page, err := template.New("page.html").Funcs(functions()).ParseFS(assets, "page.html", "history.html")
+	page, err := template.New("page.html").Funcs(functions()).ParseFS(assets, "*.html")
 	if err != nil {
 		return nil, fmt.Errorf("parse page of console: %w", err)
 	}
@@ -60,6 +67,9 @@ func New(cfg Config) (*Console, error) {
 	c.mux.HandleFunc("GET /api/v1/probes/{probe}", c.serveHistory(true))
 	c.mux.HandleFunc("GET /assets/{name}", serveAsset)
 	c.mux.Handle("GET /runs/", http.StripPrefix("/runs/", runs))
+	if cfg.Reviews != nil {
+		c.routeReviews()
+	}
 	return c, nil
 }
 

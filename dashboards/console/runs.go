@@ -2,6 +2,7 @@ package console
 
 import (
 	"fmt"
+	"image/png"
 	"io/fs"
 	"net/http"
 	"os"
@@ -24,6 +25,25 @@ func openRunFiles(folder string) (*runFiles, error) {
 func (f *runFiles) has(name string) bool {
 	info, err := f.root.Stat(name)
 	return err == nil && info.Mode().IsRegular()
+}
+
+// shot looks at the picture at an address below /runs/. It is empty where there
+// is none any more, or none that a browser would show.
+func (f *runFiles) shot(address string) Shot {
+	name, below := strings.CutPrefix(address, "/runs/")
+	if !below || !fs.ValidPath(name) {
+		return Shot{}
+	}
+	file, err := f.root.Open(name)
+	if err != nil {
+		return Shot{}
+	}
+	defer file.Close()
+	header, err := png.DecodeConfig(file)
+	if err != nil {
+		return Shot{}
+	}
+	return Shot{Address: address, Width: header.Width, Height: header.Height}
 }
 
 func (f *runFiles) ServeHTTP(w http.ResponseWriter, r *http.Request) {

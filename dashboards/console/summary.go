@@ -30,6 +30,8 @@ type Summary struct {
 	Heartbeats []HeartbeatSummary `json:"heartbeats,omitempty"`
 	// Config is nil before anything is known of it.
 	Config *ConfigSummary `json:"config,omitempty"`
+	// Visual is nil where no pages are pictured.
+	Visual *VisualSummary `json:"visual,omitempty"`
 }
 
 // ConfigSummary is what became of the files of target and plan.
@@ -153,13 +155,14 @@ type FaultInForce struct {
 const forgottenAfter = 15 * time.Minute
 
 func (c *Console) summarise(ctx context.Context, now time.Time) (Summary, error) {
+	visual := c.summariseVisual(ctx)
 	p := c.projection
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if err := p.catchUp(ctx); err != nil {
 		return Summary{}, err
 	}
-	s := Summary{Time: now.UTC(), Target: c.cfg.Target, Issuer: c.cfg.Issuer}
+	s := Summary{Time: now.UTC(), Target: c.cfg.Target, Issuer: c.cfg.Issuer, Visual: visual}
 	for _, name := range c.probeNames() {
 		s.Probes = append(s.Probes, summariseProbe(name, p.runs[name], c.cfg.Intervals[name], now))
 	}
