@@ -35,7 +35,12 @@ export function listen(keys) {
   document.querySelectorAll("[data-act=keys]").forEach((button) => button.addEventListener("click", show));
   const all = { "?": show, ...keys };
   let before = "";
+  let taken = false;
+  // The letter of a key that was taken must not land in the field it led to.
+  document.addEventListener("keypress", (event) => { if (taken) event.preventDefault(); });
+  document.addEventListener("keyup", () => { taken = false; });
   document.addEventListener("keydown", (event) => {
+    taken = false;
     if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || dialog.open) return;
     if (event.key === "Escape") { all.Escape?.(event); return; }
     if (!single.checked || typing(event.target)) return;
@@ -44,6 +49,7 @@ export function listen(keys) {
     const action = all[twice] || all[event.key];
     if (!action || action(event) === false) return;
     event.preventDefault();
+    taken = true;
     before = "";
   });
 }
