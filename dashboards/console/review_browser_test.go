@@ -118,7 +118,7 @@ func (d *desk) leave(keys, path string) {
 // sees waits until a script says what is wanted.
 func (d *desk) sees(script, want string) {
 	d.t.Helper()
-	ctx, cancel := context.WithTimeout(d.tab, 15*time.Second)
+	ctx, cancel := context.WithTimeout(d.tab, 30*time.Second)
 	defer cancel()
 	wait := fmt.Sprintf(`new Promise((done) => { const look = () => { const seen = String(%s); if (seen === %q) done(seen); else setTimeout(look, 20); }; look(); })`, script, want)
 	_, err := chromedp.Run(ctx, chromedp.Evaluate[string](wait, func(p *runtime.EvaluateParams) {
@@ -142,6 +142,9 @@ const (
 )
 
 func TestPicturesAreReviewedByKeysAlone(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts a browser")
+	}
 	b, f := reviewing(t, true)
 	d := sitDown(t, b)
 
