@@ -213,9 +213,11 @@ func version(all ...Review) string {
 // answer sends a page, or its JSON with encode.
 func (c *Console) answer(w http.ResponseWriter, r *http.Request, encode bool, status int, name string, value any) {
 	var body bytes.Buffer
-	kind, err := "text/html; charset=utf-8", error(nil)
+	var err error
+	kind := "text/html; charset=utf-8"
 	if encode {
-		kind, err = "application/json", json.NewEncoder(&body).Encode(value)
+		kind = "application/json"
+		err = json.NewEncoder(&body).Encode(value)
 	} else {
 		err = c.page.ExecuteTemplate(&body, name, value)
 	}

@@ -241,6 +241,10 @@ func TestWhatThereIsNotIsSaidPlainly(t *testing.T) {
 	if body := b.get("/visual/wallet").Body.String(); strings.Contains(body, "<form method=\"post\"") || !strings.Contains(body, "This check has no picture") {
 		t.Error("where there is no picture, nothing can be decided")
 	}
+	f.change("consent", func(p *console.Picture) { p.ChangedPixels, p.Verdict = 0, verdict.Unknown })
+	if body := b.get("/visual/consent").Body.String(); strings.Contains(body, "looks as approved") {
+		t.Error("what was not compared is said to look as approved")
+	}
 	f.change("consent", func(p *console.Picture) { p.Actual, p.Baseline = "/runs/gone/actual.png", "https://example.com/x.png" })
 	if body := b.get("/visual/consent").Body.String(); !strings.Contains(body, "no longer kept") || strings.Contains(body, "example.com") || strings.Contains(body, "/runs/gone") {
 		t.Error("pictures that are gone, or elsewhere, are not left out")

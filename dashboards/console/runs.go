@@ -1,6 +1,7 @@
 package console
 
 import (
+	"errors"
 	"fmt"
 	"image/png"
 	"io/fs"
@@ -38,9 +39,8 @@ func (f *runFiles) shot(address string) Shot {
 	if err != nil {
 		return Shot{}
 	}
-	defer file.Close()
 	header, err := png.DecodeConfig(file)
-	if err != nil {
+	if err := errors.Join(err, file.Close()); err != nil {
 		return Shot{}
 	}
 	return Shot{Address: address, Width: header.Width, Height: header.Height}

@@ -13,7 +13,7 @@ func functions() template.FuncMap {
 		"word": word, "sign": sign, "clock": clock, "ago": ago, "age": age, "ms": ms, "took": took,
 		"spark": spark, "delay": delay, "deref": func(t *time.Time) time.Time { return *t },
 		"moment": moment, "percent": percent, "share": share, "span": span, "optional": optional, "days": days, "list": list, "outages": outages, "period": brief,
-		"page": pageOf, "state": stateOf, "coded": coded, "thumb": thumb, "around": around, "changed": changed, "thousands": thousands, "meaning": meaning, "standings": standings,
+		"page": pageOf, "state": stateOf, "coded": coded, "thumb": thumb, "around": around, "changed": changed, "compared": compared, "narrow": narrow, "thousands": thousands, "meaning": meaning, "standings": standings,
 		"tally": tally, "command": command, "newest": newestFirst, "half": func(n int) int { return n / 2 }, "day": func(t time.Time) string { return t.UTC().Format("2 Jan 2006") },
 	}
 }

@@ -75,6 +75,25 @@ func changed(r Review) string {
 	return fmt.Sprintf("%s changed · %s px · %s", share100(r.Percent), thousands(r.ChangedPixels), tally(len(r.Regions), "region", "regions"))
 }
 
+// compared says how a picture compares, as far as that is known: where the check
+// ended before, nothing is said.
+func compared(r Review) string {
+	difference := changed(r)
+	switch {
+	case difference != "":
+		return difference
+	case r.first():
+		return "nothing is approved yet"
+	case r.Verdict.Good():
+		return "looks as approved"
+	default:
+		return ""
+	}
+}
+
+// narrow is a picture of a telephone.
+func narrow(s Shot) bool { return s.Width < s.Height*4/5 && s.Width < 600 }
+
 // share100 never rounds a difference away.
 func share100(percent float64) string {
 	if percent < 0.01 {
@@ -100,21 +119,21 @@ func tally(n int, one, several string) string {
 	return fmt.Sprintf("%d %s", n, several)
 }
 
-// explained is a standing in words.
-type explained struct{ Title, Text string }
+// explained is a standing in words: of several pictures, and of one.
+type explained struct{ Title, Text, One string }
 
 func meaning(s Standing) explained {
 	switch s {
 	case ToDecide:
-		return explained{"Needs a decision", "They do not look as approved, or nothing is approved that they could be held against."}
+		return explained{Title: "Needs a decision", Text: "They do not look as approved, or nothing is approved that they could be held against."}
 	case Broken:
-		return explained{"No picture of the page", "The page answered with something else, or could not be reached: there is nothing to approve."}
+		return explained{Title: "No picture of the page", Text: "The page answered with something else, or could not be reached: there is nothing to approve."}
 	case Defect:
-		return explained{"Rejected", "A person called these a defect. They go on failing until the page is mended."}
+		return explained{"Rejected", "A person called these a defect. They go on failing until the page is mended.", "The check goes on failing until the page is mended."}
 	case Awaiting:
-		return explained{"Approved since", "The next check will be held against the new picture."}
+		return explained{"Approved since", "The next check will be held against the new picture.", "The next check will be held against it."}
 	default:
-		return explained{"Looks as approved", ""}
+		return explained{Title: "Looks as approved"}
 	}
 }
 
