@@ -77,10 +77,16 @@ func TestADecisionNeedsAPersonAReasonAndThePictureThatWasSeen(t *testing.T) {
 func TestWhatWasTypedOutlivesANewerPicture(t *testing.T) {
 	b, _ := reviewing(t, true)
 	body := b.post("consent", with(decision("consent"), "sha256", "another")).Body.String()
-	for _, want := range []string{`value="Kari Nordmann"`, `value="new words"`, `value="approve" required checked`, `value="sha-of-consent"`, `role="alert"`} {
+	for _, want := range []string{`value="Kari Nordmann"`, `value="new words"`, `value="sha-of-consent"`, `role="alert"`} {
 		if !strings.Contains(body, want) {
 			t.Errorf("the page lacks %q", want)
 		}
+	}
+	if strings.Contains(body, `value="approve" required checked`) {
+		t.Error("it is decided beforehand about a picture that nobody has seen")
+	}
+	if got := b.get("/visual/consent/decision"); got.Code != http.StatusSeeOther || got.Header().Get("Location") != "/visual/consent" {
+		t.Errorf("reloaded, it answers %d", got.Code)
 	}
 }
 
@@ -97,6 +103,9 @@ func TestADecisionIsRecordedAndLeadsToTheNextPicture(t *testing.T) {
 	body := b.get(got.Header().Get("Location")).Body.String()
 	if !strings.Contains(body, "approved by Kari Nordmann") || !strings.Contains(body, "“new words”") {
 		t.Error("the next page does not say what was decided")
+	}
+	if !strings.Contains(body, `<option value="new words"></option><option value="as agreed"></option>`) || strings.Contains(body, `<option value="first">`) {
+		t.Error("the next page does not offer the reasons of today, the newest first")
 	}
 	got = b.post(wrongPIN, with(decision(wrongPIN), "decision", "reject"))
 	if at := got.Header().Get("Location"); at != "/visual/otp?decided="+wrongPIN {
@@ -140,6 +149,10 @@ func TestOnlyAPersonAtTheConsoleDecides(t *testing.T) {
 	}
 	if len(f.decisions()) != 0 {
 		t.Errorf("decided %+v", f.decisions())
+	}
+	// Else a browser names no origin with the form, where it is not at localhost.
+	if policy := b.get("/visual/consent").Header().Get("Referrer-Policy"); policy != "same-origin" {
+		t.Errorf("referrer policy %q", policy)
 	}
 	for _, host := range []string{"localhost:9464", "[::1]:9464", "10.0.0.7"} {
 		if got := b.post("consent", decision("consent"), func(r *http.Request) { r.Host = host }); got.Code == http.StatusForbidden {

@@ -57,7 +57,7 @@ export function listen(keys) {
 // watch says when there is something newer, and when nothing answers: an old
 // page must not be taken for a new one.
 export function watch() {
-  const { watch: address, version } = document.body.dataset;
+  const { watch: address, version, here } = document.body.dataset;
   const lost = document.getElementById("lost");
   const newer = document.getElementById("newer");
   async function look() {
@@ -71,6 +71,6 @@ export function watch() {
     }
     setTimeout(look, watchEvery);
   }
-  newer.querySelector("a").href = location.pathname + location.search;
+  newer.querySelector("a").href = here ?? location.pathname + location.search;
   setTimeout(look, watchEvery);
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -71,6 +72,9 @@ type Reviewed struct {
 	// Refused is why a decision was not taken, and Typed what it was.
 	Refused string `json:"-"`
 	Typed   typed  `json:"-"`
+	// Reasons are what was said lately of other pictures: one change is often seen
+	// on many.
+	Reasons []string `json:"-"`
 }
 
 // First reports whether there is nothing approved that it could be held against.
@@ -85,6 +89,10 @@ func (c *Console) routeReviews() {
 	c.mux.HandleFunc("GET /api/v1/visual", c.serveGallery(true))
 	c.mux.HandleFunc("GET /visual/{name}", c.serveReview(false))
 	c.mux.HandleFunc("GET /api/v1/visual/{name}", c.serveReview(true))
+	// Who reloads the answer to a decision sees the picture.
+	c.mux.HandleFunc("GET /visual/{name}/decision", func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, "/visual/"+url.PathEscape(r.PathValue("name")), http.StatusSeeOther)
+	})
 	c.mux.Handle("POST /visual/{name}/decision", c.ownPages(http.HandlerFunc(c.serveDecision)))
 }
 
@@ -164,7 +172,7 @@ func (c *Console) reviewed(ctx context.Context, name string) (*Reviewed, error) 
 	}
 	page.Version = version(page.Review)
 	at := slices.IndexFunc(all, func(one Review) bool { return one.Name == name })
-	page.Position = at + 1
+	page.Position, page.Reasons = at+1, lately(all, page.Time)
 	if at > 0 {
 		page.Previous = all[at-1].Name
 	}
@@ -227,6 +235,9 @@ func (c *Console) answer(w http.ResponseWriter, r *http.Request, encode bool, st
 	}
 	w.Header().Set("Content-Type", kind)
 	w.Header().Set("Cache-Control", "no-store")
+	// Without any referrer, a browser does not say either that a decision comes
+	// from a page of ours.
+	w.Header().Set("Referrer-Policy", "same-origin")
 	w.WriteHeader(status)
 	if _, err := w.Write(body.Bytes()); err != nil {
 		c.cfg.Log.DebugContext(r.Context(), "the reader left before the answer", "error", err)

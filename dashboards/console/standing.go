@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"tocsin/internal/verdict"
 )
@@ -217,4 +218,25 @@ func (c *Console) summariseVisual(ctx context.Context) *VisualSummary {
 		all[index].Standing, all[index].Decision = pictures[index].standing()
 	}
 	return &VisualSummary{Headline: concluded(all), Counts: count(all)}
+}
+
+// lately returns the reasons of the last decisions, the newest first.
+func lately(all []Review, now time.Time) []string {
+	const most, recent = 5, 24 * time.Hour
+	var past []PastDecision
+	for _, r := range all {
+		for _, decision := range r.History {
+			if now.Sub(decision.At) < recent && decision.Reason != "" {
+				past = append(past, decision)
+			}
+		}
+	}
+	slices.SortStableFunc(past, func(a, b PastDecision) int { return b.At.Compare(a.At) })
+	var reasons []string
+	for _, decision := range past {
+		if len(reasons) < most && !slices.Contains(reasons, decision.Reason) {
+			reasons = append(reasons, decision.Reason)
+		}
+	}
+	return reasons
 }
