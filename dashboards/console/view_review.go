@@ -127,7 +127,7 @@ func meaning(s Standing) explained {
 	case ToDecide:
 		return explained{Title: "Needs a decision", Text: "They do not look as approved, or nothing is approved that they could be held against."}
 	case Broken:
-		return explained{Title: "No picture of the page", Text: "The page answered with something else, or could not be reached: there is nothing to approve."}
+		return explained{Title: "No picture of the page", Text: "The page answered with something else or not at all, or the check itself went wrong: there is nothing to approve."}
 	case Defect:
 		return explained{"Rejected", "A person called these a defect. They go on failing until the page is mended.", "The check goes on failing until the page is mended."}
 	case Awaiting:
