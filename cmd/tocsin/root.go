@@ -58,6 +58,9 @@ func unknownError(err error) error { return &exitError{code: verdict.ExitUnknown
 // exitOr3 leaves an error that knows its exit code as it is; any other is
 // unknown.
 func exitOr3(err error) error {
+	if err == nil {
+		return nil
+	}
 	var exit *exitError
 	if errors.As(err, &exit) {
 		return err

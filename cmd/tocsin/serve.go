@@ -19,6 +19,7 @@ type serveOptions struct {
 	listen     string
 	checkpoint string
 	interval   time.Duration
+	decideAt   []string
 	gathering  gatheringOptions
 }
 
@@ -38,6 +39,7 @@ under the ids that the target was told in its traceparent.`,
 	flags.StringVar(&options.listen, "listen", "127.0.0.1:9464", "listen at `ADDRESS`")
 	flags.DurationVar(&options.interval, "interval", 0, "run each probe every `DURATION` where the plan file does not say how often (default 5s)")
 	flags.StringVar(&options.checkpoint, "checkpoint", "local", "`NAME` of the place the probes run from")
+	flags.StringSliceVar(&options.decideAt, "decide-at", nil, "let whoever reaches the console under one of these host `NAMES` approve pictures of pages; without it, only a console at a loopback address takes decisions")
 	options.gathering.flags(flags)
 	return command
 }

@@ -17,6 +17,7 @@ import (
 	"tocsin/probes/plan"
 	"tocsin/probes/quorum"
 	"tocsin/probes/schedule"
+	"tocsin/visual/baseline"
 )
 
 // configuration is what the files of a daemon say, checked and ready to be put
@@ -29,9 +30,11 @@ type configuration struct {
 	entries []plan.Entry
 	pages   []plan.Entry
 	// looks are the names of the checks of pages.
-	looks    []string
-	jobs     []heartbeat.Config
-	calendar *maintenance.Calendar
+	looks []string
+	// baselines are where its pictures are approved.
+	baselines *baseline.Store
+	jobs      []heartbeat.Config
+	calendar  *maintenance.Calendar
 	// secrets are those that the files held when they were read.
 	secrets   []string
 	intervals map[string]time.Duration
@@ -102,6 +105,7 @@ func (a *app) loadPages(g *gallery, c *configuration) error {
 	for _, shot := range seen.shots {
 		c.looks = append(c.looks, shot.Name)
 	}
+	c.baselines = seen.store
 	c.pages, err = g.entries(seen, c.entries)
 	return err
 }

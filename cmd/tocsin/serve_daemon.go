@@ -24,6 +24,7 @@ import (
 	"tocsin/probes/history"
 	"tocsin/probes/monitor"
 	"tocsin/probes/reload"
+	"tocsin/visual/baseline"
 )
 
 // daemon is what tocsin serve is made of, and the configuration that its parts
@@ -102,11 +103,15 @@ func (d *daemon) buildConsole(first *configuration) error {
 	if err := os.MkdirAll(runs, 0o700); err != nil {
 		return fmt.Errorf("make folder of runs: %w", err)
 	}
-	var err error
+	deciding, err := decides(d.options.listen, d.options.decideAt)
+	if err != nil {
+		return err
+	}
+	shown := newReviews(d.events, d.app.stateDir, first.target.Name, func() *baseline.Store { return d.now.Load().baselines })
 	looking := &past{history: d.past, target: first.target.Name}
 	d.page, err = console.New(console.Config{
 		Target: first.target.Name, Issuer: first.target.Issuer, Journal: d.events, Intervals: first.intervals, RunsDir: runs,
-		Past: looking, Live: d.live(), Log: d.app.log,
+		Past: looking, Live: d.live(), Reviews: shown, Decisions: deciding, Hosts: d.options.decideAt, Log: d.app.log,
 	})
 	if err != nil {
 		return err

@@ -117,7 +117,7 @@ func (a *app) approve(ctx context.Context, seen *views, name, from string, by pe
 	if err != nil {
 		return usageError(err)
 	}
-	if err := a.decided(ctx, journal.KindVisualApproved, approval.RunID, proposal.Result.TraceID, approval, func() error {
+	if err := a.decided(ctx, journal.KindVisualApproved, proposal, approval, func() error {
 		return proposal.Approve(ctx, seen.store, approval)
 	}); err != nil {
 		return err

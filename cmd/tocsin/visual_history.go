@@ -81,7 +81,7 @@ func (a *app) reject(ctx context.Context, seen *views, name, from string, by per
 	if err != nil {
 		return usageError(err)
 	}
-	if err := a.decided(ctx, journal.KindVisualRejected, rejection.RunID, proposal.Result.TraceID, rejection, func() error {
+	if err := a.decided(ctx, journal.KindVisualRejected, proposal, rejection, func() error {
 		return proposal.Reject(ctx, seen.store, rejection)
 	}); err != nil {
 		return err

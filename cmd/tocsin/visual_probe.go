@@ -26,11 +26,18 @@ type gallery struct {
 	latest   *metrics.Latest
 	// turn is taken while a browser runs: one is enough for this machine.
 	turn chan struct{}
+	// kept is when the pictures of a check that passed were kept. Who has the turn
+	// may use it.
+	kept map[string]time.Time
 }
+
+// passKept is how often the pictures of a check that passes are kept, so that
+// there is something to see.
+const passKept = 24 * time.Hour
 
 // newGallery makes a gallery. Its probes run once events is set.
 func newGallery(stateDir string) *gallery {
-	return &gallery{stateDir: stateDir, latest: metrics.NewLatest(), turn: make(chan struct{}, 1)}
+	return &gallery{stateDir: stateDir, latest: metrics.NewLatest(), turn: make(chan struct{}, 1), kept: map[string]time.Time{}}
 }
 
 // pagePrefix is in front of the names of probes that look at pages.
@@ -115,8 +122,9 @@ func (p *pageProbe) look(ctx context.Context, result *probes.Result, trace telem
 func (p *pageProbe) lookAll(ctx context.Context, looker *visual.Looker, result *probes.Result, trace telemetry.Trace) (seen []visual.Result) {
 	g := p.gallery
 	for _, shot := range p.views.shots {
+		keep := time.Since(g.kept[shot.Name]) >= passKept
 		one := looker.Check(ctx, visual.Look{
-			Shot: shot, RunID: result.RunID, Trace: trace, Earlier: earlierChecks(g.events, p.views.target.Name, shot.Name),
+			Shot: shot, RunID: result.RunID, Trace: trace, Earlier: earlierChecks(g.events, p.views.target.Name, shot.Name), KeepPass: keep,
 		})
 		seen = append(seen, one)
 		if one.Reason == verdict.Stopped {
@@ -124,8 +132,11 @@ func (p *pageProbe) lookAll(ctx context.Context, looker *visual.Looker, result *
 		}
 		g.latest.Set(p.Name(), one)
 		kept := one
-		if one.Verdict == verdict.Pass {
+		if one.Verdict == verdict.Pass && !keep {
 			kept = one.Brief()
+		}
+		if one.Files.Actual != "" {
+			g.kept[shot.Name] = time.Now()
 		}
 		if _, err := g.events.AppendValue(context.WithoutCancel(ctx), journal.KindVisualCheck, one.RunID, one.TraceID, kept); err != nil {
 			seen[len(seen)-1].Verdict, seen[len(seen)-1].Reason, seen[len(seen)-1].Detail = verdict.Unknown, verdict.Internal, err.Error()
