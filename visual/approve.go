@@ -108,7 +108,9 @@ type Approval struct {
 	ApprovedBy string    `json:"approved_by"`
 	ApprovedAt time.Time `json:"approved_at"`
 	Reason     string    `json:"reason"`
-	File       string    `json:"file"`
+	// Replaced is the hash of the baseline before; empty where there is none.
+	Replaced string `json:"replaced,omitempty"`
+	File     string `json:"file"`
 	// Findings is how many findings about accessibility are approved with it.
 	Findings int `json:"accessibility_findings"`
 }
@@ -136,6 +138,13 @@ func (p *Proposal) Approval(ctx context.Context, store *baseline.Store, approver
 		return Approval{}, errors.New("approve page: nobody is named as approver: name yourself with --as")
 	}
 	approved, err := store.Load(ctx, p.Result.Target, p.Result.Check)
+	var replaced string
+	switch {
+	case err == nil:
+		replaced = approved.SHA256
+	case !errors.Is(err, baseline.ErrNone) && !errors.Is(err, baseline.ErrDamaged):
+		return Approval{}, fmt.Errorf("approve page: %w", err)
+	}
 	switch {
 	case errors.Is(err, baseline.ErrNone) && reason == "":
 		reason = firstPicture
@@ -149,7 +158,7 @@ func (p *Proposal) Approval(ctx context.Context, store *baseline.Store, approver
 	}
 	return Approval{
 		Target: p.Result.Target, Check: p.Result.Check, RunID: p.Result.RunID, SHA256: p.Result.ActualSHA256,
-		ApprovedBy: approver, ApprovedAt: at.UTC(), Reason: reason, File: store.Path(p.Result.Target, p.Result.Check),
+		ApprovedBy: approver, ApprovedAt: at.UTC(), Reason: reason, Replaced: replaced, File: store.Where(p.Result.Target, p.Result.Check, p.Result.ActualSHA256),
 		Findings: p.Result.Findings,
 	}, nil
 }
@@ -157,16 +166,11 @@ func (p *Proposal) Approval(ctx context.Context, store *baseline.Store, approver
 // Approve makes the proposal the baseline, as approval says, and adds to its history.
 func (p *Proposal) Approve(ctx context.Context, store *baseline.Store, approval Approval) error {
 	decision := p.decision(baseline.Approved, approval.ApprovedBy, approval.Reason, approval.ApprovedAt)
-	if before, err := store.Load(ctx, approval.Target, approval.Check); err == nil {
-		decision.Replaced = before.SHA256
-	}
-	if err := store.Record(ctx, approval.Target, approval.Check, decision); err != nil {
-		return err
-	}
-	return store.Save(ctx, &baseline.Baseline{
+	decision.Replaced = approval.Replaced
+	return store.Approve(ctx, &baseline.Baseline{
 		Target: approval.Target, Name: approval.Check, URL: p.Result.URL, Environment: p.Result.Environment,
 		ApprovedAt: approval.ApprovedAt, ApprovedBy: approval.ApprovedBy, RunID: approval.RunID, PNG: p.PNG, Page: p.page, Accessibility: p.barriers,
-	})
+	}, decision)
 }
 
 // Rejection returns the record of rejecting the proposal, before it is done.

@@ -1,14 +1,14 @@
 package baseline
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
+	"io/fs"
+	"math/rand/v2"
+	"slices"
 	"time"
 )
 
@@ -39,6 +39,9 @@ type Decision struct {
 	Metric      string `json:"metric"`
 }
 
+// longestReason is what a person reads, in bytes.
+const longestReason = 16 << 10
+
 func (d *Decision) check() error {
 	switch {
 	case d.Action != Approved && d.Action != Rejected:
@@ -47,6 +50,8 @@ func (d *Decision) check() error {
 		return errors.New("nobody is named who decided")
 	case d.Reason == "":
 		return errors.New("no reason is given")
+	case len(d.Reason) > longestReason:
+		return fmt.Errorf("the reason is longer than %d bytes", longestReason)
 	case d.SHA256 == "":
 		return errors.New("no picture is named")
 	}
@@ -55,59 +60,94 @@ func (d *Decision) check() error {
 
 const historyFile = "history.jsonl"
 
-// Record adds a decision to the history of a page.
-func (s *Store) Record(_ context.Context, target, page string, d Decision) error {
-	if !name.MatchString(target) || !name.MatchString(page) {
-		return fmt.Errorf("record decision: %q and %q are no names of target and page", target, page)
+// Record adds a decision to the history of a page, and changes nothing else.
+func (s *Store) Record(ctx context.Context, target, check string, d Decision) (err error) {
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("record decision: %w", err)
+		}
+	}()
+	folder, err := page(target, check)
+	if err != nil {
+		return err
 	}
 	if err := d.check(); err != nil {
-		return fmt.Errorf("record decision: %w", err)
+		return err
 	}
+	release, err := s.place.hold(ctx, folder, true)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, release()) }()
+	return s.add(ctx, folder, d)
+}
+
+const (
+	// attempts at a history to which others add, too. Of those who meet, one gets
+	// through each time.
+	attempts = 20
+	// stepAside is how long to wait before the next, at most.
+	stepAside = 250 * time.Millisecond
+)
+
+// add writes the history anew as a whole: a line that is cut off would break all
+// that follow. It is replaced only if nobody added to it since it was read.
+func (s *Store) add(ctx context.Context, folder string, d Decision) error {
 	line, err := json.Marshal(d)
 	if err != nil {
-		return fmt.Errorf("record decision: %w", err)
+		return err
 	}
-	folder := filepath.Join(s.folder, target, page)
-	if err := os.MkdirAll(folder, 0o700); err != nil {
-		return fmt.Errorf("record decision: %w", err)
+	file := folder + "/" + historyFile
+	for attempt := 1; ; attempt++ {
+		before, at, err := s.place.read(ctx, file)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		if len(before)+len(line)+1 > largest {
+			return fmt.Errorf("%s: %w", s.place.where(file), errTooLarge)
+		}
+		err = s.place.write(ctx, file, slices.Concat(before, line, []byte("\n")), at)
+		if !errors.Is(err, errMoved) || attempt == attempts {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(rand.N(stepAside)):
+		}
 	}
-	path := filepath.Join(folder, historyFile)
-	before, err := readBounded(path)
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("record decision: %w", err)
-	}
-	// Written anew as a whole: a line that is cut off would break all that follow.
-	if err := writeAtomic(path, append(append(before, line...), '\n')); err != nil {
-		return fmt.Errorf("record decision: %w", err)
-	}
-	return nil
 }
 
 // History is every decision about a page, the oldest first. Its error wraps
 // ErrDamaged when a line is not one that Record wrote.
-func (s *Store) History(_ context.Context, target, page string) ([]Decision, error) {
-	if !name.MatchString(target) || !name.MatchString(page) {
-		return nil, fmt.Errorf("read history: %q and %q are no names of target and page", target, page)
+func (s *Store) History(ctx context.Context, target, check string) ([]Decision, error) {
+	folder, err := page(target, check)
+	if err != nil {
+		return nil, fmt.Errorf("read history: %w", err)
 	}
-	path := filepath.Join(s.folder, target, page, historyFile)
-	content, err := readBounded(path)
-	if errors.Is(err, os.ErrNotExist) {
+	file := folder + "/" + historyFile
+	content, _, err := s.place.read(ctx, file)
+	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read history: %w", err)
 	}
+	all, err := decodeHistory(content)
+	if err != nil {
+		return nil, fmt.Errorf("read history: %w: %s %w", ErrDamaged, s.place.where(file), err)
+	}
+	return all, nil
+}
+
+func decodeHistory(content []byte) ([]Decision, error) {
 	var all []Decision
-	lines := bufio.NewScanner(bytes.NewReader(content))
-	for number := 1; lines.Scan(); number++ {
-		decision, err := decodeDecision(lines.Bytes())
+	for line := range bytes.Lines(content) {
+		decision, err := decodeDecision(line)
 		if err != nil {
-			return nil, fmt.Errorf("read history: %w: %s line %d: %w", ErrDamaged, path, number, err)
+			return nil, fmt.Errorf("line %d: %w", len(all)+1, err)
 		}
 		all = append(all, decision)
-	}
-	if err := lines.Err(); err != nil {
-		return nil, fmt.Errorf("read history: %w: %s: %w", ErrDamaged, path, err)
 	}
 	return all, nil
 }

@@ -8,9 +8,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
+	"io/fs"
 	"os"
-	"path/filepath"
 	"regexp"
 	"time"
 )
@@ -21,6 +20,8 @@ var (
 	// ErrDamaged is wrapped by errors about files that are not as they were
 	// when they were approved.
 	ErrDamaged = errors.New("baseline is damaged")
+	// errTooLarge is of a file that is none of ours.
+	errTooLarge = fmt.Errorf("larger than %d bytes", largest)
 )
 
 const (
@@ -28,8 +29,6 @@ const (
 	pageFile          = "page.json"
 	accessibilityFile = "accessibility.json"
 	recordFile        = "baseline.json"
-	// largest file that is read: a file beyond it is none of ours.
-	largest = 256 << 20
 )
 
 // Baseline is an approved picture of a page.
@@ -70,60 +69,123 @@ func (b *Baseline) parts() []part {
 	}
 }
 
-// Store keeps baselines in <folder>/<target>/<page>.
-type Store struct{ folder string }
+// Store keeps baselines in <location>/<target>/<page>.
+//
+// What it promises to several people at once: a baseline that is read is one
+// that somebody approved, whole, and never a mixture of two; and no decision is
+// lost from the history. In a folder this holds for the processes of one
+// machine, which wait for each other; between machines Git does the merging.
+// In an object store it holds for everyone: pictures are kept under their hash
+// and never replaced or removed, and records and histories are replaced only if
+// they are still those that were read.
+type Store struct{ place place }
 
-// Open returns the store at a location: a folder, which need not exist.
+// Open returns the store at a location: a folder, which need not exist, or
+// s3://BUCKET/PREFIX in an object store. Its endpoint, region and credentials
+// come from the environment variables that every tool for S3 reads:
+// AWS_ENDPOINT_URL_S3 or AWS_ENDPOINT_URL, AWS_REGION, AWS_CA_BUNDLE,
+// AWS_ACCESS_KEY_ID and so on. Nothing is asked of the network yet.
 func Open(location string) (*Store, error) {
 	if location == "" {
 		return nil, errors.New("open baselines: no location is given")
 	}
-	return &Store{folder: location}, nil
+	if !inBucket(location) {
+		return &Store{place: folder{root: location}}, nil
+	}
+	bucket, err := openBucket(location, os.Getenv)
+	if err != nil {
+		return nil, fmt.Errorf("open baselines: %w", err)
+	}
+	return &Store{place: bucket}, nil
 }
 
 // name is what a target and a page may be called: safe as a folder.
 var name = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,63}$`)
 
-// Path is where the picture of a page is stored.
-func (s *Store) Path(target, page string) string {
-	return filepath.Join(s.folder, target, page, pictureFile)
+// page is the folder of a page.
+func page(target, check string) (string, error) {
+	if !name.MatchString(target) || !name.MatchString(check) {
+		return "", fmt.Errorf("%q and %q are no names of target and page", target, check)
+	}
+	return target + "/" + check, nil
+}
+
+// Where tells people where the picture of a page with a hash is: a path, or
+// the s3:// URL of an object.
+func (s *Store) Where(target, check, sha256 string) string {
+	return s.place.where(target + "/" + check + "/" + s.place.keptAs(pictureFile, sha256))
 }
 
 // Load reads a baseline. Its error is ErrNone when there is none, and wraps
 // ErrDamaged when the picture is not the one that was approved.
-func (s *Store) Load(_ context.Context, target, page string) (*Baseline, error) {
-	if !name.MatchString(target) || !name.MatchString(page) {
-		return nil, fmt.Errorf("load baseline: %q and %q are no names of target and page", target, page)
+func (s *Store) Load(ctx context.Context, target, check string) (loaded *Baseline, err error) {
+	folder, err := page(target, check)
+	if err != nil {
+		return nil, fmt.Errorf("load baseline: %w", err)
 	}
-	folder := filepath.Join(s.folder, target, page)
-	record, err := readBounded(filepath.Join(folder, recordFile))
-	if errors.Is(err, os.ErrNotExist) {
+	release, err := s.place.hold(ctx, folder, false)
+	if err != nil {
+		return nil, fmt.Errorf("load baseline: %w", err)
+	}
+	defer func() { err = errors.Join(err, release()) }()
+	loaded, _, err = s.load(ctx, folder, target, check)
+	if errors.Is(err, ErrNone) {
 		return nil, ErrNone
 	}
 	if err != nil {
 		return nil, fmt.Errorf("load baseline: %w", err)
 	}
-	loaded, err := decode(record)
-	if err != nil {
-		return nil, fmt.Errorf("load baseline: %w: %s: %w", ErrDamaged, filepath.Join(folder, recordFile), err)
+	return loaded, nil
+}
+
+// load returns the version of the record, too, also where it is damaged.
+func (s *Store) load(ctx context.Context, folder, target, check string) (*Baseline, version, error) {
+	record := folder + "/" + recordFile
+	content, at, err := s.place.read(ctx, record)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, absent, ErrNone
 	}
-	if loaded.Target != target || loaded.Name != page || loaded.SHA256 == "" {
-		return nil, fmt.Errorf("load baseline: %w: %s is not of %s of %s: approve it again", ErrDamaged, filepath.Join(folder, recordFile), page, target)
+	if err != nil {
+		return nil, absent, err
+	}
+	loaded, err := decode(content)
+	if err != nil {
+		return nil, at, fmt.Errorf("%w: %s: %w", ErrDamaged, s.place.where(record), err)
+	}
+	if loaded.Target != target || loaded.Name != check || loaded.SHA256 == "" {
+		return nil, at, fmt.Errorf("%w: %s is not of %s of %s: approve it again", ErrDamaged, s.place.where(record), check, target)
 	}
 	for _, part := range loaded.parts() {
 		if *part.sum == "" {
 			continue
 		}
-		if *part.content, err = readBounded(filepath.Join(folder, part.name)); err != nil {
-			return nil, fmt.Errorf("load baseline: %w: %w", ErrDamaged, err)
-		}
-		if Hash(*part.content) != *part.sum {
-			return nil, fmt.Errorf("load baseline: %w: %s is not what %s approved: approve it again",
-				ErrDamaged, filepath.Join(folder, part.name), loaded.ApprovedBy)
+		if *part.content, err = s.loadPart(ctx, folder, part, loaded.ApprovedBy); err != nil {
+			return nil, at, err
 		}
 	}
-	return loaded, nil
+	return loaded, at, nil
 }
+
+func (s *Store) loadPart(ctx context.Context, folder string, part part, approver string) ([]byte, error) {
+	if !hash.MatchString(*part.sum) {
+		return nil, fmt.Errorf("%w: the record of %s names no hash of its %s: approve it again", ErrDamaged, s.place.where(folder), part.name)
+	}
+	file := folder + "/" + s.place.keptAs(part.name, *part.sum)
+	content, _, err := s.place.read(ctx, file)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, errTooLarge) {
+		return nil, fmt.Errorf("%w: %w", ErrDamaged, err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if Hash(content) != *part.sum {
+		return nil, fmt.Errorf("%w: %s is not what %s approved: approve it again", ErrDamaged, s.place.where(file), approver)
+	}
+	return content, nil
+}
+
+// hash keeps a record from naming a file outside of its page.
+var hash = regexp.MustCompile(`^[0-9a-f]{64}$`)
 
 func decode(record []byte) (*Baseline, error) {
 	var loaded Baseline
@@ -135,86 +197,8 @@ func decode(record []byte) (*Baseline, error) {
 	return &loaded, nil
 }
 
-// Save stores a baseline in place of the one before. The record is written
-// last and holds the hash of the picture: after a crash between the two, Load
-// finds the damage instead of comparing with the wrong picture.
-func (s *Store) Save(_ context.Context, approved *Baseline) error {
-	if !name.MatchString(approved.Target) || !name.MatchString(approved.Name) {
-		return fmt.Errorf("save baseline: %q and %q are no names of target and page", approved.Target, approved.Name)
-	}
-	folder := filepath.Join(s.folder, approved.Target, approved.Name)
-	if err := os.MkdirAll(folder, 0o700); err != nil {
-		return fmt.Errorf("save baseline: %w", err)
-	}
-	for _, part := range approved.parts() {
-		if *part.sum = ""; *part.content == nil {
-			continue
-		}
-		*part.sum = Hash(*part.content)
-		if err := writeAtomic(filepath.Join(folder, part.name), *part.content); err != nil {
-			return fmt.Errorf("save baseline: %w", err)
-		}
-	}
-	record, err := json.MarshalIndent(approved, "", "  ")
-	if err != nil {
-		return fmt.Errorf("save baseline: %w", err)
-	}
-	if err := writeAtomic(filepath.Join(folder, recordFile), append(record, '\n')); err != nil {
-		return fmt.Errorf("save baseline: %w", err)
-	}
-	return nil
-}
-
 // Hash identifies a picture's file.
 func Hash(file []byte) string {
 	sum := sha256.Sum256(file)
 	return hex.EncodeToString(sum[:])
-}
-
-// writeAtomic replaces a file so that after a loss of power it is the old or
-// the new one.
-func writeAtomic(path string, content []byte) (err error) {
-	folder := filepath.Dir(path)
-	temporary, err := os.CreateTemp(folder, ".writing-*")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, os.Remove(temporary.Name()))
-		}
-	}()
-	_, err = temporary.Write(content)
-	if err == nil {
-		err = temporary.Sync()
-	}
-	if err = errors.Join(err, temporary.Close()); err != nil {
-		return err
-	}
-	if err = os.Rename(temporary.Name(), path); err != nil {
-		return err
-	}
-	return syncFolder(folder)
-}
-
-// syncFolder makes the renaming itself survive.
-func syncFolder(path string) error {
-	folder, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(folder.Sync(), folder.Close())
-}
-
-func readBounded(path string) (content []byte, err error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, file.Close()) }()
-	content, err = io.ReadAll(io.LimitReader(file, largest+1))
-	if err == nil && len(content) > largest {
-		return nil, fmt.Errorf("%s is larger than %d bytes", path, largest)
-	}
-	return content, err
 }

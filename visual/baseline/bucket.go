@@ -1,0 +1,234 @@
+package baseline
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"math/rand/v2"
+	"net/http"
+	"path"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+)
+
+// bucket keeps baselines as objects of an S3-compatible store. Of its protocol
+// it needs two requests, which are written out here: a library of all of S3
+// costs every start of the program milliseconds. The signature is a library's.
+type bucket struct {
+	location
+	endpoint    endpoint
+	credentials aws.CredentialsProvider
+	signer      *v4.Signer
+	client      *http.Client
+	// timeout of one read or write, all its attempts included.
+	timeout time.Duration
+
+	// conditions guards asked: the store is known to keep the conditions of
+	// writes, without which decisions would be lost.
+	conditions sync.Mutex
+	asked      bool
+}
+
+func openBucket(text string, getenv func(string) string) (*bucket, error) {
+	at, err := parseLocation(text)
+	if err != nil {
+		return nil, err
+	}
+	server, err := findEndpoint(getenv)
+	if err != nil {
+		return nil, err
+	}
+	credentials, err := findCredentials(getenv, server)
+	if err != nil {
+		return nil, err
+	}
+	client, err := newClient(getenv("AWS_CA_BUNDLE"))
+	if err != nil {
+		return nil, err
+	}
+	signer := v4.NewSigner(func(o *v4.SignerOptions) { o.DisableURIPathEscaping = true })
+	return &bucket{location: at, endpoint: server, credentials: credentials, signer: signer, client: client, timeout: time.Minute}, nil
+}
+
+func (b *bucket) where(name string) string { return scheme + b.bucket + "/" + b.prefix + name }
+
+// keptAs puts the hash into the name: no approval replaces the picture of
+// another, whatever happens at the same time, and pictures of before stay.
+func (*bucket) keptAs(part, sum string) string {
+	extension := path.Ext(part)
+	return strings.TrimSuffix(part, extension) + "-" + sum + extension
+}
+
+// hold keeps nobody away: there are the versions.
+func (*bucket) hold(context.Context, string, bool) (func() error, error) {
+	return func() error { return nil }, nil
+}
+
+func (b *bucket) read(ctx context.Context, name string) ([]byte, version, error) {
+	answer, err := b.ask(ctx, request{method: http.MethodGet, key: b.prefix + name, repeatable: true})
+	if err != nil {
+		return nil, absent, fmt.Errorf("read %s: %w", b.where(name), err)
+	}
+	switch {
+	case answer.status == http.StatusOK && answer.etag == "":
+		return nil, absent, fmt.Errorf("read %s: %s answers without an ETag, as no object store does: check AWS_ENDPOINT_URL", b.where(name), b.endpoint)
+	case answer.status == http.StatusOK:
+		return answer.content, version(answer.etag), nil
+	case answer.code == noSuchKey:
+		return nil, absent, fmt.Errorf("read %s: %w", b.where(name), fs.ErrNotExist)
+	}
+	return nil, absent, fmt.Errorf("read %s: %w", b.where(name), b.refusal(answer))
+}
+
+// write sends its condition with the content, so that the store decides who was
+// first.
+func (b *bucket) write(ctx context.Context, name string, content []byte, onlyIf version) error {
+	r := request{method: http.MethodPut, key: b.prefix + name, content: content}
+	switch onlyIf {
+	case anyVersion:
+		r.repeatable = true
+	case absent:
+		r.header, r.value = "If-None-Match", "*"
+	default:
+		r.header, r.value = "If-Match", string(onlyIf)
+	}
+	if !r.repeatable {
+		if err := b.keepsConditions(ctx); err != nil {
+			return fmt.Errorf("write %s: %w", b.where(name), err)
+		}
+	}
+	answer, err := b.ask(ctx, r)
+	if err != nil {
+		return fmt.Errorf("write %s: %w", b.where(name), err)
+	}
+	switch {
+	case answer.status == http.StatusOK:
+		return nil
+	case !r.repeatable && answer.unmet():
+		return fmt.Errorf("write %s: %w", b.where(name), errMoved)
+	}
+	return fmt.Errorf("write %s: %w", b.where(name), b.refusal(answer))
+}
+
+// neverThere is a key at which nothing is written: a store that accepts
+// replacing it under a condition that is never met does not know conditions.
+const neverThere = "conditional-writes"
+
+func (b *bucket) keepsConditions(ctx context.Context) error {
+	b.conditions.Lock()
+	defer b.conditions.Unlock()
+	if b.asked {
+		return nil
+	}
+	answer, err := b.ask(ctx, request{method: http.MethodPut, key: b.prefix + neverThere, header: "If-Match", value: `"` + strings.Repeat("0", 32) + `"`})
+	switch {
+	case err != nil:
+		return err
+	case answer.status == http.StatusOK || answer.status == http.StatusNotImplemented:
+		return fmt.Errorf("%s does not know conditional writes (If-Match), without which one of two decisions at once would be lost: "+
+			"use a newer version of it, another store, or a folder in Git", b.endpoint)
+	case !answer.unmet():
+		return b.refusal(answer)
+	}
+	b.asked = true
+	return nil
+}
+
+// request is one of the two that are made.
+type request struct {
+	method, key string
+	content     []byte
+	// header and value are the condition of a write, if there is one.
+	header, value string
+	// repeatable is a request that may reach the store twice: what has a condition
+	// would be refused the second time, as if somebody else had been there.
+	repeatable bool
+}
+
+// tries of a request that a busy store did not take, and the pause before the
+// second one.
+const (
+	tries = 3
+	pause = 200 * time.Millisecond
+)
+
+func (b *bucket) ask(ctx context.Context, r request) (answer, error) {
+	ctx, cancel := context.WithTimeout(ctx, b.timeout)
+	defer cancel()
+	for try := 1; ; try++ {
+		got, err := b.once(ctx, r)
+		again := got.busy() || r.repeatable && (got.broken() || err != nil && !hopeless(err))
+		if !again || try == tries {
+			return got, err
+		}
+		select {
+		case <-ctx.Done():
+			return got, errors.Join(err, b.unreachable(ctx.Err()))
+		case <-time.After(pause<<(try-1) + rand.N(pause)):
+		}
+	}
+}
+
+func (b *bucket) once(ctx context.Context, r request) (answer, error) {
+	to := b.endpoint.url(b.bucket, r.key)
+	sent, err := http.NewRequestWithContext(ctx, r.method, to.String(), bytes.NewReader(r.content))
+	if err != nil {
+		return answer{}, err
+	}
+	sum := Hash(r.content)
+	sent.Header.Set("X-Amz-Content-Sha256", sum)
+	if r.header != "" {
+		sent.Header.Set(r.header, r.value)
+	}
+	signed, err := b.credentials.Retrieve(ctx)
+	if err != nil {
+		return answer{}, &credentialsError{err}
+	}
+	if err := b.signer.SignHTTP(ctx, signed, sent, sum, "s3", b.endpoint.region, time.Now()); err != nil {
+		return answer{}, fmt.Errorf("sign request: %w", err)
+	}
+	response, err := b.client.Do(sent)
+	if err != nil {
+		return answer{}, b.unreachable(err)
+	}
+	got, err := readAnswer(response)
+	if errors.Is(err, errTooLarge) {
+		return answer{}, err
+	}
+	if err != nil {
+		return answer{}, b.unreachable(err)
+	}
+	return got, nil
+}
+
+// readAnswer reads no more than an object of ours, or the few lines of an error.
+func readAnswer(response *http.Response) (got answer, err error) {
+	defer func() { err = errors.Join(err, response.Body.Close()) }()
+	got = answer{status: response.StatusCode, etag: response.Header.Get("ETag"), region: response.Header.Get("X-Amz-Bucket-Region")}
+	limit := int64(largest)
+	if got.status != http.StatusOK {
+		limit = 64 << 10
+	}
+	if response.ContentLength > limit && got.status == http.StatusOK {
+		return got, errTooLarge
+	}
+	got.content, err = io.ReadAll(io.LimitReader(response.Body, limit+1))
+	if err != nil {
+		return got, err
+	}
+	if got.status != http.StatusOK {
+		got.code = errorCode(got.content)
+		return got, nil
+	}
+	if int64(len(got.content)) > limit {
+		return got, errTooLarge
+	}
+	return got, nil
+}

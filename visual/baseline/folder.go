@@ -1,0 +1,144 @@
+package baseline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+)
+
+// folder keeps baselines as files that people review in Git: each under a name
+// that stays the same, so that a review shows the old beside the new.
+type folder struct{ root string }
+
+func (f folder) path(name string) string { return filepath.Join(f.root, filepath.FromSlash(name)) }
+
+func (f folder) where(name string) string { return f.path(name) }
+
+func (folder) keptAs(part, _ string) string { return part }
+
+const (
+	// patience is how long another process may keep a page to itself; it needs
+	// milliseconds.
+	patience  = 10 * time.Second
+	lookAgain = 5 * time.Millisecond
+)
+
+// hold locks the folder of a page itself: a file for it would be one more that
+// Git sees. The kernel releases it when the process dies.
+func (f folder) hold(ctx context.Context, name string, alone bool) (func() error, error) {
+	path, how := f.path(name), syscall.LOCK_SH
+	if alone {
+		how = syscall.LOCK_EX
+		if err := os.MkdirAll(path, 0o700); err != nil {
+			return nil, err
+		}
+	}
+	held, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return func() error { return nil }, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := lock(ctx, held, how); err != nil {
+		return nil, errors.Join(fmt.Errorf("lock %s: %w", path, err), held.Close())
+	}
+	return held.Close, nil
+}
+
+// lock asks again and again, because waiting in the kernel ends with no deadline.
+func lock(ctx context.Context, file *os.File, how int) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	again := time.NewTicker(lookAgain)
+	defer again.Stop()
+	for {
+		err := syscall.Flock(int(file.Fd()), how|syscall.LOCK_NB)
+		if !errors.Is(err, syscall.EWOULDBLOCK) && !errors.Is(err, syscall.EINTR) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("another process keeps it: %w", ctx.Err())
+		case <-again.C:
+		}
+	}
+}
+
+func (f folder) read(_ context.Context, name string) (content []byte, _ version, err error) {
+	file, err := os.Open(f.path(name))
+	if err != nil {
+		return nil, absent, err
+	}
+	defer func() { err = errors.Join(err, file.Close()) }()
+	info, err := file.Stat()
+	if err != nil {
+		return nil, absent, err
+	}
+	if info.Size() <= largest {
+		content, err = io.ReadAll(io.LimitReader(file, largest+1))
+	}
+	if err != nil {
+		return nil, absent, err
+	}
+	if info.Size() > largest || len(content) > largest {
+		return nil, absent, fmt.Errorf("%s: %w", f.path(name), errTooLarge)
+	}
+	return content, version(Hash(content)), nil
+}
+
+// write holds the version against the file only to notice hands other than
+// ours, such as a checkout: other processes of ours wait in hold.
+func (f folder) write(ctx context.Context, name string, content []byte, onlyIf version) error {
+	if onlyIf != anyVersion {
+		_, now, err := f.read(ctx, name)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		if now != onlyIf {
+			return fmt.Errorf("%s: %w", f.path(name), errMoved)
+		}
+	}
+	return writeAtomic(f.path(name), content)
+}
+
+// writeAtomic replaces a file so that after a loss of power it is the old or
+// the new one.
+func writeAtomic(path string, content []byte) (err error) {
+	folder := filepath.Dir(path)
+	temporary, err := os.CreateTemp(folder, ".writing-*")
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, os.Remove(temporary.Name()))
+		}
+	}()
+	_, err = temporary.Write(content)
+	if err == nil {
+		err = temporary.Sync()
+	}
+	if err = errors.Join(err, temporary.Close()); err != nil {
+		return err
+	}
+	if err = os.Rename(temporary.Name(), path); err != nil {
+		return err
+	}
+	return syncFolder(folder)
+}
+
+// syncFolder makes the renaming itself survive.
+func syncFolder(path string) error {
+	folder, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(folder.Sync(), folder.Close())
+}
