@@ -82,6 +82,8 @@ func (b *bucket) refusal(a answer) error {
 			return fmt.Errorf("%s: bucket %s is in another region: set AWS_REGION=%s", said, b.bucket, a.region)
 		}
 		return fmt.Errorf("%s: bucket %s is elsewhere: check AWS_REGION (now %s) and AWS_ENDPOINT_URL", said, b.bucket, b.endpoint.region)
+	case "NotImplemented":
+		return fmt.Errorf("%s: the store does not know conditional writes (If-Match): use a newer version of it, another one, or a folder in Git", said)
 	case "SlowDown", "ServiceUnavailable", "InternalError":
 		return fmt.Errorf("%s: the store cannot answer now: try again later", said)
 	}

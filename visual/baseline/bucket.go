@@ -9,9 +9,9 @@ import (
 	"io/fs"
 	"math/rand/v2"
 	"net/http"
+	"net/url"
 	"path"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -19,7 +19,7 @@ import (
 )
 
 // bucket keeps baselines as objects of an S3-compatible store. Of its protocol
-// it needs two requests, which are written out here: a library of all of S3
+// it needs three requests, which are written out here: a library of all of S3
 // costs every start of the program milliseconds. The signature is a library's.
 type bucket struct {
 	location
@@ -29,11 +29,6 @@ type bucket struct {
 	client      *http.Client
 	// timeout of one read or write, all its attempts included.
 	timeout time.Duration
-
-	// conditions guards asked: the store is known to keep the conditions of
-	// writes, without which decisions would be lost.
-	conditions sync.Mutex
-	asked      bool
 }
 
 func openBucket(text string, getenv func(string) string) (*bucket, error) {
@@ -99,11 +94,6 @@ func (b *bucket) write(ctx context.Context, name string, content []byte, onlyIf 
 	default:
 		r.header, r.value = "If-Match", string(onlyIf)
 	}
-	if !r.repeatable {
-		if err := b.keepsConditions(ctx); err != nil {
-			return fmt.Errorf("write %s: %w", b.where(name), err)
-		}
-	}
 	answer, err := b.ask(ctx, r)
 	if err != nil {
 		return fmt.Errorf("write %s: %w", b.where(name), err)
@@ -117,33 +107,10 @@ func (b *bucket) write(ctx context.Context, name string, content []byte, onlyIf 
 	return fmt.Errorf("write %s: %w", b.where(name), b.refusal(answer))
 }
 
-// neverThere is a key at which nothing is written: a store that accepts
-// replacing it under a condition that is never met does not know conditions.
-const neverThere = "conditional-writes"
-
-func (b *bucket) keepsConditions(ctx context.Context) error {
-	b.conditions.Lock()
-	defer b.conditions.Unlock()
-	if b.asked {
-		return nil
-	}
-	answer, err := b.ask(ctx, request{method: http.MethodPut, key: b.prefix + neverThere, header: "If-Match", value: `"` + strings.Repeat("0", 32) + `"`})
-	switch {
-	case err != nil:
-		return err
-	case answer.status == http.StatusOK || answer.status == http.StatusNotImplemented:
-		return fmt.Errorf("%s does not know conditional writes (If-Match), without which one of two decisions at once would be lost: "+
-			"use a newer version of it, another store, or a folder in Git", b.endpoint)
-	case !answer.unmet():
-		return b.refusal(answer)
-	}
-	b.asked = true
-	return nil
-}
-
-// request is one of the two that are made.
+// request is one of the three that are made.
 type request struct {
 	method, key string
+	query       url.Values
 	content     []byte
 	// header and value are the condition of a write, if there is one.
 	header, value string
@@ -178,6 +145,7 @@ func (b *bucket) ask(ctx context.Context, r request) (answer, error) {
 
 func (b *bucket) once(ctx context.Context, r request) (answer, error) {
 	to := b.endpoint.url(b.bucket, r.key)
+	to.RawQuery = r.query.Encode()
 	sent, err := http.NewRequestWithContext(ctx, r.method, to.String(), bytes.NewReader(r.content))
 	if err != nil {
 		return answer{}, err

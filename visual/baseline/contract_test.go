@@ -158,31 +158,41 @@ func keepsEveryDecision(t *testing.T, open func() *Store) {
 	if none := history(t, open()); len(none) != 0 {
 		t.Fatalf("an empty store: %v", none)
 	}
-	want := []Decision{decision(Approved, "first"), decision(Rejected, "second"), replacing(decision(Approved, "third"), "first")}
-	approve(t, open(), "first", "")
-	if err := open().Record(t.Context(), "lab", "login", want[1]); err != nil {
-		t.Fatal(err)
+	want := []Decision{decision(Approved, "first"), decision(Rejected, "second"), replacing(decision(Approved, "third"), "first"), decision(Rejected, "fourth")}
+	for i := range want {
+		want[i].At = want[i].At.Add(time.Duration(i) * time.Millisecond)
+		var err error
+		if want[i].Action == Approved {
+			err = open().Approve(t.Context(), approved([]string{"first", "second", "third"}[i]), want[i])
+		} else {
+			err = open().Record(t.Context(), "lab", "login", want[i])
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
 	}
-	approve(t, open(), "third", "first")
 	if diff := cmp.Diff(want, history(t, open())); diff != "" {
 		t.Error(diff)
 	}
 }
 
 func noticesDamagedHistory(t *testing.T, open func() *Store) {
-	store := open()
-	for name, content := range map[string]string{
-		"a cut line":     `{"action":"appro`,
-		"an unknown key": `{"action":"approved","by":"a","reason":"r","sha256":"s","ignore":true}`,
-		"no person":      `{"action":"approved","reason":"r","sha256":"s"}`,
-		"an empty line":  "\n",
-	} {
-		approve(t, store, "picture", "picture")
-		if err := store.place.write(t.Context(), "lab/login/"+historyFile, []byte(content+"\n"), anyVersion); err != nil {
+	pages := map[string]string{
+		"cut":       `{"action":"appro`,
+		"unknown":   `{"action":"approved","by":"a","reason":"r","sha256":"s","ignore":true}`,
+		"no-person": `{"action":"approved","reason":"r","sha256":"s"}`,
+		"empty":     "",
+	}
+	for page, content := range pages {
+		store := open()
+		if err := store.Record(t.Context(), "lab", page, decision(Rejected, "picture")); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := store.History(t.Context(), "lab", "login"); !errors.Is(err, ErrDamaged) {
-			t.Errorf("%s: %v", name, err)
+		if err := store.place.add(t.Context(), "lab/"+page, []byte(content), time.Time{}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := store.History(t.Context(), "lab", page); !errors.Is(err, ErrDamaged) {
+			t.Errorf("%s: %v", page, err)
 		}
 	}
 }

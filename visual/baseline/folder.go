@@ -1,6 +1,7 @@
 package baseline
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"time"
 )
@@ -106,6 +108,36 @@ func (f folder) write(ctx context.Context, name string, content []byte, onlyIf v
 		}
 	}
 	return writeAtomic(f.path(name), content)
+}
+
+// historyFile holds a decision a line.
+const historyFile = "history.jsonl"
+
+// add writes the history anew as a whole: a line that is cut off would break all
+// that follow. The page is held, so nobody else adds to it meanwhile.
+func (f folder) add(ctx context.Context, page string, decision []byte, _ time.Time) error {
+	file := page + "/" + historyFile
+	before, at, err := f.read(ctx, file)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return f.write(ctx, file, slices.Concat(before, decision, []byte("\n")), at)
+}
+
+func (f folder) added(ctx context.Context, page string) ([]entry, error) {
+	file := page + "/" + historyFile
+	content, _, err := f.read(ctx, file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var all []entry
+	for line := range bytes.Lines(content) {
+		all = append(all, entry{where: fmt.Sprintf("%s line %d", f.path(file), len(all)+1), content: line})
+	}
+	return all, nil
 }
 
 // writeAtomic replaces a file so that after a loss of power it is the old or

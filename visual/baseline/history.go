@@ -6,9 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
-	"math/rand/v2"
-	"slices"
 	"time"
 )
 
@@ -22,8 +19,8 @@ const (
 	Rejected Action = "rejected"
 )
 
-// Decision is one line of the history of a page. Lines are only ever added: in a
-// Git repository, each is a line of a difference that a reviewer sees.
+// Decision is one entry of the history of a page. Entries are only ever added: in
+// a Git repository, each is a line of a difference that a reviewer sees.
 type Decision struct {
 	Action Action    `json:"action"`
 	By     string    `json:"by"`
@@ -58,8 +55,6 @@ func (d *Decision) check() error {
 	return nil
 }
 
-const historyFile = "history.jsonl"
-
 // Record adds a decision to the history of a page, and changes nothing else.
 func (s *Store) Record(ctx context.Context, target, check string, d Decision) (err error) {
 	defer func() {
@@ -82,70 +77,31 @@ func (s *Store) Record(ctx context.Context, target, check string, d Decision) (e
 	return s.add(ctx, folder, d)
 }
 
-const (
-	// attempts at a history to which others add, too. Of those who meet, one gets
-	// through each time.
-	attempts = 20
-	// stepAside is how long to wait before the next, at most.
-	stepAside = 250 * time.Millisecond
-)
-
-// add writes the history anew as a whole: a line that is cut off would break all
-// that follow. It is replaced only if nobody added to it since it was read.
 func (s *Store) add(ctx context.Context, folder string, d Decision) error {
-	line, err := json.Marshal(d)
+	content, err := json.Marshal(d)
 	if err != nil {
 		return err
 	}
-	file := folder + "/" + historyFile
-	for attempt := 1; ; attempt++ {
-		before, at, err := s.place.read(ctx, file)
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
-		if len(before)+len(line)+1 > largest {
-			return fmt.Errorf("%s: %w", s.place.where(file), errTooLarge)
-		}
-		err = s.place.write(ctx, file, slices.Concat(before, line, []byte("\n")), at)
-		if !errors.Is(err, errMoved) || attempt == attempts {
-			return err
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(rand.N(stepAside)):
-		}
-	}
+	return s.place.add(ctx, folder, content, d.At)
 }
 
-// History is every decision about a page, the oldest first. Its error wraps
-// ErrDamaged when a line is not one that Record wrote.
+// History is every decision about a page, the oldest first; in an object store
+// that is by the clocks of those who decided. Its error wraps ErrDamaged when
+// an entry is not one that Record or Approve wrote.
 func (s *Store) History(ctx context.Context, target, check string) ([]Decision, error) {
 	folder, err := page(target, check)
 	if err != nil {
 		return nil, fmt.Errorf("read history: %w", err)
 	}
-	file := folder + "/" + historyFile
-	content, _, err := s.place.read(ctx, file)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
+	entries, err := s.place.added(ctx, folder)
 	if err != nil {
 		return nil, fmt.Errorf("read history: %w", err)
 	}
-	all, err := decodeHistory(content)
-	if err != nil {
-		return nil, fmt.Errorf("read history: %w: %s %w", ErrDamaged, s.place.where(file), err)
-	}
-	return all, nil
-}
-
-func decodeHistory(content []byte) ([]Decision, error) {
 	var all []Decision
-	for line := range bytes.Lines(content) {
-		decision, err := decodeDecision(line)
+	for _, entry := range entries {
+		decision, err := decodeDecision(entry.content)
 		if err != nil {
-			return nil, fmt.Errorf("line %d: %w", len(all)+1, err)
+			return nil, fmt.Errorf("read history: %w: %s: %w", ErrDamaged, entry.where, err)
 		}
 		all = append(all, decision)
 	}

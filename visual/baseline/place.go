@@ -3,6 +3,7 @@ package baseline
 import (
 	"context"
 	"errors"
+	"time"
 )
 
 // ErrChanged means that somebody else decided about the page in the meantime.
@@ -25,6 +26,13 @@ const (
 	anyVersion version = "*"
 )
 
+// entry is a decision as it was added.
+type entry struct {
+	// where it is, for people.
+	where   string
+	content []byte
+}
+
 // place is where the bytes are: a folder, or a bucket of an object store. Names
 // are of files below it, with slashes. A file is read and replaced as a whole.
 type place interface {
@@ -38,6 +46,11 @@ type place interface {
 	// write replaces a file if it still is at a version, else its error is
 	// errMoved. After any other error the file is the old or the new one.
 	write(ctx context.Context, name string, content []byte, onlyIf version) error
+	// add keeps a decision, made at a time, beside all that others add to the
+	// folder of a page at the same moment.
+	add(ctx context.Context, folder string, decision []byte, at time.Time) error
+	// added returns every decision, the oldest first.
+	added(ctx context.Context, folder string) ([]entry, error)
 	// keptAs is the name under which a part of a baseline is kept.
 	keptAs(part, sum string) string
 	// where tells people where a file is.
