@@ -69,6 +69,11 @@ bin/zitadel-op: probes/interop/zitadel.mod probes/interop/zitadel.sum
 	$(BUILD) -modfile=probes/interop/zitadel.mod -o $@ github.com/zitadel/oidc/v3/example/server
 	@touch $@
 
+# An S3 server to keep baselines in (two minutes), with a module graph of its own as well.
+bin/versitygw: visual/interop/versitygw.mod visual/interop/versitygw.sum
+	$(BUILD) -modfile=visual/interop/versitygw.mod -o $@ github.com/versity/versitygw/cmd/versitygw
+	@touch $@
+
 
 .PHONY: test
 test: deps build bin/k6 test-unit test-e2e ## Run every test, the lab included
@@ -90,12 +95,12 @@ test-e2e: build bin/k6 ## Run the whole story against a real lab
 
 # Programs that were not written here: they need Node.js, which nothing else does.
 .PHONY: test-interop
-test-interop: deps bin/tocsin bin/zitadel-op ## Let independent clients meet the identity system, and the probes independent providers (needs Node.js 20 or later)
+test-interop: deps bin/tocsin bin/zitadel-op bin/versitygw ## Let independent clients meet the identity system, and the probes independent providers (needs Node.js 20 or later)
 	system/interop/npm.sh
 	system/interop/npm.sh probes/interop/npm
 	system/interop/npm.sh visual/interop
 	AXE_CORE=$(CURDIR)/system/interop/node_modules/axe-core/axe.min.js \
-	  go test -count=1 -tags interop -timeout 20m ./system/interop/... ./system/ui ./probes/interop ./visual/interop
+	  go test -count=1 -tags interop -timeout 20m ./system/interop/... ./system/ui ./probes/interop ./visual/baseline ./visual/interop
 
 .PHONY: bench-visual
 bench-visual: ## Time `tocsin visual compare` beside npm's odiff on the same files (needs Node.js 20 or later)

@@ -8,6 +8,8 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"io"
+	"log"
 	"math/big"
 	"net"
 	"os"
@@ -52,3 +54,10 @@ func certificate(t *testing.T, until time.Duration) (pair tls.Certificate, file,
 	}
 	return pair, file, keyFile
 }
+
+func serverTLS(pair tls.Certificate) *tls.Config {
+	return &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
+}
+
+// silent keeps what a server says about clients that do not trust it.
+func silent() *log.Logger { return log.New(io.Discard, "", 0) }

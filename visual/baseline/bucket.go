@@ -27,8 +27,9 @@ type bucket struct {
 	credentials aws.CredentialsProvider
 	signer      *v4.Signer
 	client      *http.Client
-	// timeout of one read or write, all its attempts included.
-	timeout time.Duration
+	// timeout of one read or write, all its tries included; pause before the
+	// second of them.
+	timeout, pause time.Duration
 }
 
 func openBucket(text string, getenv func(string) string) (*bucket, error) {
@@ -49,7 +50,10 @@ func openBucket(text string, getenv func(string) string) (*bucket, error) {
 		return nil, err
 	}
 	signer := v4.NewSigner(func(o *v4.SignerOptions) { o.DisableURIPathEscaping = true })
-	return &bucket{location: at, endpoint: server, credentials: credentials, signer: signer, client: client, timeout: time.Minute}, nil
+	return &bucket{
+		location: at, endpoint: server, credentials: credentials, signer: signer, client: client,
+		timeout: time.Minute, pause: 200 * time.Millisecond,
+	}, nil
 }
 
 func (b *bucket) where(name string) string { return scheme + b.bucket + "/" + b.prefix + name }
@@ -119,12 +123,8 @@ type request struct {
 	repeatable bool
 }
 
-// tries of a request that a busy store did not take, and the pause before the
-// second one.
-const (
-	tries = 3
-	pause = 200 * time.Millisecond
-)
+// tries of a request that a busy store did not take.
+const tries = 3
 
 func (b *bucket) ask(ctx context.Context, r request) (answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, b.timeout)
@@ -138,7 +138,7 @@ func (b *bucket) ask(ctx context.Context, r request) (answer, error) {
 		select {
 		case <-ctx.Done():
 			return got, errors.Join(err, b.unreachable(ctx.Err()))
-		case <-time.After(pause<<(try-1) + rand.N(pause)):
+		case <-time.After(b.pause<<(try-1) + rand.N(b.pause)):
 		}
 	}
 }

@@ -6,10 +6,12 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -18,6 +20,9 @@ import (
 const (
 	keyID     = "AKIDTOCSIN"
 	keySecret = "wJalrXUtnFEMI-bPxRfiCYEXAMPLEKEY"
+	// guestSecret is of somebody who may do nothing with the bucket.
+	guestSecret = "guest-of-the-store"
+	region      = "eu-north-7"
 )
 
 // objectStore starts the Versity gateway, an S3 server that keeps its objects in
@@ -45,7 +50,11 @@ func objectStore(t *testing.T) map[string]string {
 	if err := os.MkdirAll(filepath.Join(folder, "objects", "baselines"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	command := exec.Command(program, "--port", address, "--cert", file, "--key", keyFile, "--region", "eu-north-7", "--quiet",
+	users := filepath.Join(folder, "users")
+	if err := os.Mkdir(users, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	command := exec.Command(program, "--port", address, "--cert", file, "--key", keyFile, "--region", region, "--quiet", "--iam-dir", users,
 		"posix", filepath.Join(folder, "objects"))
 	command.Env = append(os.Environ(), "ROOT_ACCESS_KEY_ID="+keyID, "ROOT_SECRET_ACCESS_KEY="+keySecret)
 	says := &bytes.Buffer{}
@@ -55,7 +64,7 @@ func objectStore(t *testing.T) map[string]string {
 	}
 	t.Cleanup(func() {
 		var ended *exec.ExitError
-		err := errors.Join(command.Process.Kill())
+		err := command.Process.Kill()
 		if waited := command.Wait(); !errors.As(waited, &ended) {
 			err = errors.Join(err, waited)
 		}
@@ -67,10 +76,15 @@ func objectStore(t *testing.T) map[string]string {
 		}
 	})
 	environment := map[string]string{
-		"AWS_ENDPOINT_URL_S3": "https://" + address, "AWS_REGION": "eu-north-7", "AWS_CA_BUNDLE": file,
+		"AWS_ENDPOINT_URL_S3": "https://" + address, "AWS_REGION": region, "AWS_CA_BUNDLE": file,
 		"AWS_ACCESS_KEY_ID": keyID, "AWS_SECRET_ACCESS_KEY": keySecret,
 	}
 	await(t, environment)
+	guest := exec.Command(program, "admin", "--access", keyID, "--secret", keySecret, "--region", region, "--allow-insecure",
+		"--endpoint-url", "https://"+address, "create-user", "--access", "AKIDGUEST", "--secret", guestSecret, "--role", "user")
+	if said, err := guest.CombinedOutput(); err != nil {
+		t.Fatalf("add a user of the object store: %v: %s", err, said)
+	}
 	return environment
 }
 
@@ -95,13 +109,13 @@ func await(t *testing.T, environment map[string]string) {
 	}
 }
 
-func with(environment map[string]string, key, value string) func(string) string {
-	return func(name string) string {
-		if name == key {
-			return value
-		}
-		return environment[name]
+// with changes one variable of an environment, or two.
+func with(environment map[string]string, pairs ...string) func(string) string {
+	changed := maps.Clone(environment)
+	for pair := range slices.Chunk(pairs, 2) {
+		changed[pair[0]] = pair[1]
 	}
+	return func(name string) string { return changed[name] }
 }
 
 func storeAt(t *testing.T, location string, getenv func(string) string) *Store {
@@ -119,7 +133,7 @@ func TestBucketKeepsTheContract(t *testing.T) {
 	t.Run("contract", func(t *testing.T) {
 		contract(t, func(t *testing.T) func() *Store {
 			location := "s3://baselines/" + strings.ReplaceAll(filepath.Base(t.Name()), "_", "-")
-			return func() *Store { return storeAt(t, location, with(environment, "", "")) }
+			return func() *Store { return storeAt(t, location, with(environment)) }
 		})
 	})
 	t.Run("without a prefix, opened as a person does", func(t *testing.T) {
@@ -137,7 +151,7 @@ func TestBucketKeepsTheContract(t *testing.T) {
 		}
 	})
 	t.Run("pictures of before stay", func(t *testing.T) {
-		store := storeAt(t, "s3://baselines/before", with(environment, "", ""))
+		store := storeAt(t, "s3://baselines/before", with(environment))
 		first := approve(t, store, "first", "")
 		approve(t, store, "second", "first")
 		content, _, err := store.place.read(t.Context(), "lab/login/"+store.place.keptAs(pictureFile, first.SHA256))
@@ -149,27 +163,31 @@ func TestBucketKeepsTheContract(t *testing.T) {
 
 func TestObjectStoreSaysWhatIsWrongWithTheSettings(t *testing.T) {
 	environment := objectStore(t)
-	for name, c := range map[string]struct{ location, key, value, want string }{
-		"another bucket":     {"s3://baselinez/x", "", "", "there is no bucket baselinez"},
-		"an unknown key":     {"s3://baselines/x", "AWS_ACCESS_KEY_ID", "AKIDOTHER", "check AWS_ACCESS_KEY_ID"},
-		"a wrong secret":     {"s3://baselines/x", "AWS_SECRET_ACCESS_KEY", "other", "check AWS_SECRET_ACCESS_KEY"},
-		"another region":     {"s3://baselines/x", "AWS_REGION", "us-west-2", "check AWS_REGION"},
-		"a stranger":         {"s3://baselines/x", "AWS_CA_BUNDLE", "", "AWS_CA_BUNDLE"},
-		"plain http":         {"s3://baselines/x", "AWS_ENDPOINT_URL_S3", strings.Replace(environment["AWS_ENDPOINT_URL_S3"], "https", "http", 1), "AWS_ENDPOINT_URL"},
-		"a path of no store": {"s3://baselines/x", "AWS_ENDPOINT_URL_S3", environment["AWS_ENDPOINT_URL_S3"] + "/other", ""},
+	address := environment["AWS_ENDPOINT_URL_S3"]
+	for name, c := range map[string]struct {
+		bucket, want string
+		change       []string
+	}{
+		"another bucket":     {"baselinez", "there is no bucket baselinez", nil},
+		"an unknown key":     {"baselines", "check AWS_ACCESS_KEY_ID", []string{"AWS_ACCESS_KEY_ID", "AKIDOTHER"}},
+		"a wrong secret":     {"baselines", "check AWS_SECRET_ACCESS_KEY", []string{"AWS_SECRET_ACCESS_KEY", "other"}},
+		"a guest":            {"baselines", "allow this key s3:GetObject", []string{"AWS_ACCESS_KEY_ID", "AKIDGUEST", "AWS_SECRET_ACCESS_KEY", guestSecret}},
+		"another region":     {"baselines", "check AWS_REGION", []string{"AWS_REGION", "us-west-2"}},
+		"a stranger":         {"baselines", "name the authority's file in AWS_CA_BUNDLE", []string{"AWS_CA_BUNDLE", ""}},
+		"plain http":         {"baselines", "check AWS_ENDPOINT_URL", []string{"AWS_ENDPOINT_URL_S3", strings.Replace(address, "https", "http", 1)}},
+		"a path of no store": {"baselines", "there is no bucket", []string{"AWS_ENDPOINT_URL_S3", address + "/other"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			store := storeAt(t, c.location, with(environment, c.key, c.value))
+			store := storeAt(t, "s3://"+c.bucket+"/x", with(environment, c.change...))
 			_, loading := store.Load(t.Context(), "lab", "login")
 			recording := store.Record(t.Context(), "lab", "login", decision(Rejected, "picture"))
 			for doing, err := range map[string]error{"load": loading, "record": recording} {
 				if err == nil || errors.Is(err, ErrNone) || errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), c.want) {
 					t.Errorf("%s: %v, want that it says %q", doing, err, c.want)
 				}
-				if strings.Contains(fmt.Sprint(err), keySecret) || strings.Contains(fmt.Sprint(err), keyID) {
+				if strings.Contains(fmt.Sprint(err), keySecret) || strings.Contains(fmt.Sprint(err), keyID) || strings.Contains(fmt.Sprint(err), guestSecret) {
 					t.Errorf("%s: %v gives a key away", doing, err)
 				}
-				t.Log(err)
 			}
 		})
 	}
@@ -179,6 +197,6 @@ func TestObjectStoreSaysWhatIsWrongWithTheSettings(t *testing.T) {
 // it is written: what a location allows has to be the same to both.
 func TestEveryNameThatALocationAllowsIsSigned(t *testing.T) {
 	environment := objectStore(t)
-	store := storeAt(t, "s3://baselines/A_z-0.9/_x.y", with(environment, "", ""))
+	store := storeAt(t, "s3://baselines/A_z-0.9/_x.y", with(environment))
 	approve(t, store, "picture", "")
 }
