@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"os"
 	"regexp"
+	"strings"
 	"time"
 )
 
@@ -44,11 +45,12 @@ func errorCode(content []byte) string {
 	return body.Code
 }
 
-// busy is an answer that says that nothing was done and when to ask: later.
+// busy is an answer that says that nothing was done: ask again later.
 func (a answer) busy() bool {
-	return a.status == http.StatusServiceUnavailable || a.status == http.StatusTooManyRequests
+	return strings.HasPrefix(a.code, "SlowDown") || a.status == http.StatusTooManyRequests
 }
 
+// broken is an answer after which something may have been done.
 func (a answer) broken() bool {
 	return a.status >= http.StatusInternalServerError && a.status != http.StatusNotImplemented
 }
@@ -84,7 +86,7 @@ func (b *bucket) refusal(a answer) error {
 		return fmt.Errorf("%s: bucket %s is elsewhere: check AWS_REGION (now %s) and AWS_ENDPOINT_URL", said, b.bucket, b.endpoint.region)
 	case "NotImplemented":
 		return fmt.Errorf("%s: the store does not know conditional writes (If-Match): use a newer version of it, another one, or a folder in Git", said)
-	case "SlowDown", "ServiceUnavailable", "InternalError":
+	case "SlowDown", "SlowDownRead", "SlowDownWrite", "ServiceUnavailable", "InternalError":
 		return fmt.Errorf("%s: the store cannot answer now: try again later", said)
 	}
 	return errors.New(said)

@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"math/rand/v2"
+	"mime"
 	"net/http"
 	"net/url"
 	"path"
@@ -143,60 +144,65 @@ func (b *bucket) ask(ctx context.Context, r request) (answer, error) {
 	}
 }
 
-func (b *bucket) once(ctx context.Context, r request) (answer, error) {
-	to := b.endpoint.url(b.bucket, r.key)
-	to.RawQuery = r.query.Encode()
-	sent, err := http.NewRequestWithContext(ctx, r.method, to.String(), bytes.NewReader(r.content))
+func (b *bucket) once(ctx context.Context, r request) (got answer, err error) {
+	sent, err := b.signed(ctx, r)
 	if err != nil {
 		return answer{}, err
-	}
-	sum := Hash(r.content)
-	sent.Header.Set("X-Amz-Content-Sha256", sum)
-	if r.header != "" {
-		sent.Header.Set(r.header, r.value)
-	}
-	signed, err := b.credentials.Retrieve(ctx)
-	if err != nil {
-		return answer{}, &credentialsError{err}
-	}
-	if err := b.signer.SignHTTP(ctx, signed, sent, sum, "s3", b.endpoint.region, time.Now()); err != nil {
-		return answer{}, fmt.Errorf("sign request: %w", err)
 	}
 	response, err := b.client.Do(sent)
 	if err != nil {
 		return answer{}, b.unreachable(err)
 	}
-	got, err := readAnswer(response)
-	if errors.Is(err, errTooLarge) {
-		return answer{}, err
-	}
-	if err != nil {
+	defer func() { err = errors.Join(err, response.Body.Close()) }()
+	got, err = readAnswer(response)
+	if err != nil && !errors.Is(err, errTooLarge) {
 		return answer{}, b.unreachable(err)
 	}
-	return got, nil
+	return got, err
+}
+
+func (b *bucket) signed(ctx context.Context, r request) (*http.Request, error) {
+	to := b.endpoint.url(b.bucket, r.key)
+	to.RawQuery = r.query.Encode()
+	made, err := http.NewRequestWithContext(ctx, r.method, to.String(), bytes.NewReader(r.content))
+	if err != nil {
+		return nil, err
+	}
+	// The store holds the content against the hash, so that nothing is kept that
+	// was changed on the way.
+	sum := Hash(r.content)
+	made.Header.Set("X-Amz-Content-Sha256", sum)
+	if kind := mime.TypeByExtension(path.Ext(r.key)); r.method == http.MethodPut && kind != "" {
+		// For people who open it in the console of the store.
+		made.Header.Set("Content-Type", kind)
+	}
+	if r.header != "" {
+		made.Header.Set(r.header, r.value)
+	}
+	keys, err := b.credentials.Retrieve(ctx)
+	if err != nil {
+		return nil, &credentialsError{err}
+	}
+	if err := b.signer.SignHTTP(ctx, keys, made, sum, "s3", b.endpoint.region, time.Now()); err != nil {
+		return nil, fmt.Errorf("sign request: %w", err)
+	}
+	return made, nil
 }
 
 // readAnswer reads no more than an object of ours, or the few lines of an error.
-func readAnswer(response *http.Response) (got answer, err error) {
-	defer func() { err = errors.Join(err, response.Body.Close()) }()
-	got = answer{status: response.StatusCode, etag: response.Header.Get("ETag"), region: response.Header.Get("X-Amz-Bucket-Region")}
-	limit := int64(largest)
+func readAnswer(response *http.Response) (answer, error) {
+	got := answer{status: response.StatusCode, etag: response.Header.Get("ETag"), region: response.Header.Get("X-Amz-Bucket-Region")}
+	var err error
 	if got.status != http.StatusOK {
-		limit = 64 << 10
-	}
-	if response.ContentLength > limit && got.status == http.StatusOK {
-		return got, errTooLarge
-	}
-	got.content, err = io.ReadAll(io.LimitReader(response.Body, limit+1))
-	if err != nil {
+		got.content, err = io.ReadAll(io.LimitReader(response.Body, 64<<10))
+		got.code = errorCode(got.content)
 		return got, err
 	}
-	if got.status != http.StatusOK {
-		got.code = errorCode(got.content)
-		return got, nil
+	if response.ContentLength <= largest {
+		got.content, err = io.ReadAll(io.LimitReader(response.Body, largest+1))
 	}
-	if int64(len(got.content)) > limit {
+	if err == nil && (response.ContentLength > largest || len(got.content) > largest) {
 		return got, errTooLarge
 	}
-	return got, nil
+	return got, err
 }

@@ -32,7 +32,8 @@ const (
 )
 
 // hold locks the folder of a page itself: a file for it would be one more that
-// Git sees. The kernel releases it when the process dies.
+// Git sees. The kernel releases it when the process dies. On a file system that
+// knows no locks nobody waits, and the versions have to do.
 func (f folder) hold(ctx context.Context, name string, alone bool) (func() error, error) {
 	path, how := f.path(name), syscall.LOCK_SH
 	if alone {
@@ -62,7 +63,10 @@ func lock(ctx context.Context, file *os.File, how int) error {
 	defer again.Stop()
 	for {
 		err := syscall.Flock(int(file.Fd()), how|syscall.LOCK_NB)
-		if !errors.Is(err, syscall.EWOULDBLOCK) && !errors.Is(err, syscall.EINTR) {
+		switch {
+		case errors.Is(err, errors.ErrUnsupported), errors.Is(err, syscall.EBADF), errors.Is(err, syscall.EINVAL), errors.Is(err, syscall.ENOLCK):
+			return nil
+		case !errors.Is(err, syscall.EWOULDBLOCK) && !errors.Is(err, syscall.EINTR):
 			return err
 		}
 		select {
