@@ -295,3 +295,16 @@ func TestWriteWithAConditionIsMadeOnce(t *testing.T) {
 		})
 	}
 }
+
+func TestRecordNamesNoObjectOutsideOfItsPage(t *testing.T) {
+	store := storeOf(t, person(serve(t, func(w http.ResponseWriter, r *http.Request) {
+		if !strings.HasSuffix(r.URL.Path, "/lab/login/"+recordFile) {
+			t.Errorf("asks for %s", r.URL)
+		}
+		w.Header().Set("ETag", `"x"`)
+		fmt.Fprint(w, `{"target":"lab","check":"login","sha256":"../../../other"}`)
+	}).URL))
+	if _, err := store.Load(t.Context(), "lab", "login"); !errors.Is(err, ErrDamaged) {
+		t.Errorf("got %v, want ErrDamaged", err)
+	}
+}
