@@ -96,7 +96,7 @@ func (b *bucket) refusal(a answer) error {
 type credentialsError struct{ err error }
 
 func (e *credentialsError) Error() string {
-	return fmt.Sprintf("no credentials for the object store: the role of this container or machine gives none: %v: %s", e.err, nextStep)
+	return fmt.Sprintf("no credentials for the object store: %s (the role of this container or machine gives none: %v)", nextStep, e.err)
 }
 
 func (e *credentialsError) Unwrap() error { return e.err }
