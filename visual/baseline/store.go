@@ -76,8 +76,10 @@ func (b *Baseline) parts() []part {
 // lost from the history. In a folder this holds for the processes of one
 // machine, which wait for each other; between machines Git does the merging.
 // In an object store it holds for everyone: pictures are kept under their hash
-// and never replaced or removed, and records and histories are replaced only if
-// they are still those that were read.
+// and decisions under names of their own, none of them is ever replaced or
+// removed, and the record of a page is replaced only if it still is the one that
+// was read (If-Match). Where a store does not heed that, the last of two
+// approvals in the same instant is the baseline, and nothing else is lost.
 type Store struct{ place place }
 
 // Open returns the store at a location: a folder, which need not exist, or
