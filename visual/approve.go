@@ -140,6 +140,8 @@ func (p *Proposal) Approval(ctx context.Context, store *baseline.Store, approver
 	approved, err := store.Load(ctx, p.Result.Target, p.Result.Check)
 	var replaced string
 	switch {
+	case err == nil && approved.SHA256 != p.Result.BaselineSHA256 && approved.SHA256 != p.Result.ActualSHA256:
+		return Approval{}, fmt.Errorf("approve page: %s approved another picture of %s since this one was compared: check it again", approved.ApprovedBy, p.Result.Check)
 	case err == nil:
 		replaced = approved.SHA256
 	case !errors.Is(err, baseline.ErrNone) && !errors.Is(err, baseline.ErrDamaged):

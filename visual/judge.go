@@ -30,7 +30,7 @@ func (c *check) compare(ctx context.Context) {
 		c.result.end(verdict.OwnConfig, "%v", err)
 	default:
 		c.approved = approved
-		c.result.ApprovedBy, c.result.ApprovedAt = approved.ApprovedBy, approved.ApprovedAt
+		c.result.ApprovedBy, c.result.ApprovedAt, c.result.BaselineSHA256 = approved.ApprovedBy, approved.ApprovedAt, approved.SHA256
 		c.judge(ctx)
 	}
 }

@@ -104,7 +104,7 @@ func judged(t *testing.T, before, now *image.NRGBA) (*check, *capture.Shot) {
 		files[i] = file
 	}
 	seen := &capture.Shot{PNG: files[1]}
-	c := &check{Look: Look{Shot: checks.Shot{Attempts: 1, Budget: decide.DefaultBudget()}}, attempt: &attempt{
+	c := &check{Look: Look{Shot: checks.Shot{Attempts: 1, Budget: decide.DefaultBudget(), Accessibility: checks.AccessibilityOff}}, attempt: &attempt{
 		result: &Result{URL: "https://id.example/login", ActualSHA256: baseline.Hash(files[1])}, seen: sight{Shot: seen},
 		approved: &baseline.Baseline{URL: "https://id.example/login", ApprovedBy: "alice", PNG: files[0], SHA256: baseline.Hash(files[0])},
 	}}

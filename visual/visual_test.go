@@ -243,3 +243,21 @@ func TestANewBarrierFailsAPageThatLooksAsApproved(t *testing.T) {
 	desk.approve(found, "known, and reported")
 	desk.expect(verdict.OK, "")
 }
+
+func TestAPictureIsNotApprovedOverOneThatNobodyComparedItWith(t *testing.T) {
+	issuer := newIssuer(t)
+	desk := newDesk(t, issuer.target(t))
+	desk.approve(desk.expect(verdict.NoBaseline, ""), "")
+	issuer.says("Log on")
+	old := desk.expect(verdict.Appearance, "")
+	issuer.says("Sign in")
+	desk.approve(desk.expect(verdict.Appearance, ""), "as agreed")
+	proposal, err := ProposalFrom(desk.config.StateDir, old.RunID, "test", old.Check)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = proposal.Approval(t.Context(), opened(t, BaselineDir(desk.config.StateDir)), "bob", "late", time.Now())
+	if err == nil || !strings.Contains(err.Error(), "alice approved another picture") {
+		t.Errorf("approved all the same: %v", err)
+	}
+}
