@@ -92,9 +92,9 @@ type Result struct {
 	Environment  baseline.Environment `json:"environment,omitzero"`
 	// ApprovedBy and ApprovedAt are of the baseline, and BaselineSHA256 is of its
 	// picture.
-	BaselineSHA256 string `json:"baseline_sha256,omitempty"`
-	ApprovedBy string    `json:"approved_by,omitempty"`
-	ApprovedAt time.Time `json:"approved_at,omitzero"`
+	BaselineSHA256 string    `json:"baseline_sha256,omitempty"`
+	ApprovedBy     string    `json:"approved_by,omitempty"`
+	ApprovedAt     time.Time `json:"approved_at,omitzero"`
 	// URL is where the page was found, without its query, and Status its HTTP
 	// status.
 	URL    string `json:"url,omitempty"`
