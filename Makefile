@@ -101,6 +101,7 @@ test-interop: deps bin/tocsin bin/zitadel-op bin/versitygw ## Let independent cl
 	system/interop/npm.sh visual/interop
 	AXE_CORE=$(CURDIR)/system/interop/node_modules/axe-core/axe.min.js \
 	  go test -count=1 -tags interop -timeout 20m ./system/interop/... ./system/ui ./probes/interop ./visual/baseline ./visual/interop
+	go test -count=1 -tags interop -timeout 10m -run TheConsoleLooks ./cmd/tocsin
 
 .PHONY: bench-visual
 bench-visual: ## Time `tocsin visual compare` beside npm's odiff on the same files (needs Node.js 20 or later)

@@ -36,6 +36,8 @@ type Config struct {
 	Decisions bool
 	Hosts     []string
 	Log       *slog.Logger
+	// Now is the clock. Default time.Now.
+	Now func() time.Time
 }
 
 // Console serves the page, its JSON and the reports.
@@ -51,6 +53,9 @@ type Console struct {
 func New(cfg Config) (*Console, error) {
 	if cfg.Journal == nil || cfg.Log == nil {
 		return nil, errors.New("console needs a journal and a log")
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
 	}
 	page, err := template.New("page.html").Funcs(functions()).ParseFS(assets, "*.html")
 	if err != nil {
@@ -89,7 +94,7 @@ func (c *Console) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (c *Console) servePage(w http.ResponseWriter, r *http.Request) {
-	summary, err := c.summarise(r.Context(), time.Now())
+	summary, err := c.summarise(r.Context(), c.cfg.Now())
 	if err != nil {
 		c.refuse(w, r, err)
 		return
@@ -103,7 +108,7 @@ func (c *Console) servePage(w http.ResponseWriter, r *http.Request) {
 }
 
 func (c *Console) serveSummary(w http.ResponseWriter, r *http.Request) {
-	summary, err := c.summarise(r.Context(), time.Now())
+	summary, err := c.summarise(r.Context(), c.cfg.Now())
 	if err != nil {
 		c.refuse(w, r, err)
 		return

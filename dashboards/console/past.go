@@ -139,7 +139,7 @@ func filter(r *http.Request, now time.Time) (RunFilter, error) {
 // serveHistory answers the page of a probe, and its JSON with encode.
 func (c *Console) serveHistory(encode bool) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		now := time.Now()
+		now := c.cfg.Now()
 		if _, known := c.interval(r.PathValue("probe")); !known || c.cfg.Past == nil {
 			http.Error(w, "there is no such probe", http.StatusNotFound)
 			return
@@ -215,5 +215,5 @@ func (c *Console) Verdict(ctx context.Context, probe string) (verdict.Verdict, b
 	if err := p.catchUp(ctx); err != nil {
 		return "", true, err
 	}
-	return summariseProbe(probe, p.runs[probe], interval, time.Now()).Verdict, true, nil
+	return summariseProbe(probe, p.runs[probe], interval, c.cfg.Now()).Verdict, true, nil
 }

@@ -123,7 +123,7 @@ func (c *Console) serveGallery(encode bool) http.HandlerFunc {
 			return
 		}
 		g := Gallery{
-			Time: time.Now().UTC(), Target: c.cfg.Target, Issuer: c.issuer(), Headline: concluded(all), Counts: count(all), Pictures: []Review{},
+			Time: c.cfg.Now().UTC(), Target: c.cfg.Target, Issuer: c.issuer(), Headline: concluded(all), Counts: count(all), Pictures: []Review{},
 			Query: strings.TrimSpace(r.URL.Query().Get("q")), Show: show, Decisions: c.cfg.Decisions, Version: version(all...), Decided: comesFrom(r, all),
 		}
 		for _, one := range all {
@@ -168,7 +168,7 @@ func (c *Console) reviewed(ctx context.Context, name string) (*Reviewed, error) 
 		return nil, err
 	}
 	page := &Reviewed{
-		Time: time.Now().UTC(), Target: c.cfg.Target, Issuer: c.issuer(), Review: c.review(picture), Total: len(all), Decisions: c.cfg.Decisions,
+		Time: c.cfg.Now().UTC(), Target: c.cfg.Target, Issuer: c.issuer(), Review: c.review(picture), Total: len(all), Decisions: c.cfg.Decisions,
 	}
 	page.Version = version(page.Review)
 	at := slices.IndexFunc(all, func(one Review) bool { return one.Name == name })

@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"net/url"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
@@ -26,7 +28,7 @@ type Step struct {
 	Fill, Value string
 	// Click presses the first element that this CSS selector matches.
 	Click string
-	// Press presses a key: Enter, Tab or Escape.
+	// Press presses a key: Enter, Tab, Escape, or that of one character.
 	Press string
 	// Wait waits until something that this CSS selector matches is seen, and
 	// WaitGone until nothing is. WaitText waits for a text on the page.
@@ -36,6 +38,14 @@ type Step struct {
 // keys are those that can be pressed.
 func keys() map[string]string {
 	return map[string]string{"Enter": kb.Enter, "Tab": kb.Tab, "Escape": kb.Escape}
+}
+
+// key is what is pressed under a name; empty for a name that there is not.
+func key(name string) string {
+	if utf8.RuneCountInString(name) == 1 && unicode.IsPrint([]rune(name)[0]) {
+		return name
+	}
+	return keys()[name]
 }
 
 // String names the step. What is typed is not told: it may be a secret.
@@ -64,8 +74,8 @@ func (s Step) Check() error {
 		return fmt.Errorf("a step does one thing, not %d", set)
 	case s.Value != "" && s.Fill == "":
 		return errors.New("value is for fill only")
-	case s.Press != "" && keys()[s.Press] == "":
-		return fmt.Errorf("key %q is not Enter, Tab or Escape", s.Press)
+	case s.Press != "" && key(s.Press) == "":
+		return fmt.Errorf("key %q is neither Enter, Tab, Escape nor one character", s.Press)
 	}
 	if _, err := url.Parse(s.Goto); err != nil {
 		return fmt.Errorf("goto %q is no address", s.Goto)
@@ -152,7 +162,7 @@ func (s Step) take(ctx context.Context, tab *browser.Tab, at browser.Landed) (br
 			return at, err
 		}
 	case s.Press != "":
-		if err := chromedp.Do(ctx, chromedp.KeyEvent(keys()[s.Press])); err != nil {
+		if err := chromedp.Do(ctx, chromedp.KeyEvent(key(s.Press))); err != nil {
 			return at, err
 		}
 	case s.Wait != "":
