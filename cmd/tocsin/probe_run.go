@@ -40,6 +40,7 @@ prints one object, several print a list. A run that goes wrong leaves evidence; 
 			}
 			return nil
 		},
+		ValidArgsFunction: a.completeProbes,
 		RunE: func(command *cobra.Command, names []string) error {
 			return a.runProbes(command.Context(), names, options)
 		},

@@ -26,8 +26,13 @@ func (a *app) visualCommand() *cobra.Command {
 	}
 	command.PersistentFlags().StringVar(&a.baselines, "baselines", os.Getenv("TOCSIN_BASELINES"),
 		"keep approved pictures and their history at `LOCATION`: a folder, such as one in a Git repository, or s3://BUCKET/PREFIX ($TOCSIN_BASELINES; default: where the target file says, else the state folder)")
-	command.AddCommand(a.visualCompareCommand(), a.visualCheckCommand(), a.visualApproveCommand(), a.visualRejectCommand(),
-		a.visualListCommand(), a.visualHistoryCommand(), a.visualCaptureCommand())
+	named := []*cobra.Command{
+		a.visualCheckCommand(), a.visualApproveCommand(), a.visualRejectCommand(), a.visualListCommand(), a.visualHistoryCommand(), a.visualCaptureCommand(),
+	}
+	for _, one := range named {
+		one.ValidArgsFunction = a.completeChecks
+	}
+	command.AddCommand(append(named, a.visualCompareCommand())...)
 	return command
 }
 

@@ -85,6 +85,7 @@ func TestVisualCommandsFromNothingToAChangedWord(t *testing.T) {
 	command(verdict.ExitPass, "approved by alice: first picture of the page", "visual", "history")
 	command(verdict.ExitPass, "approved by bob: as agreed", "visual", "history", "login")
 	command(verdict.ExitPass, "login__desktop__light__en-us  approved by bob on", "visual", "list")
+	command(verdict.ExitPass, "login\nlogin__desktop__light__en-us\n:4", "__complete", "visual", "check", "")
 	command(verdict.ExitUsage, `"nothing" is no run with visual checks`, "visual", "approve", "--from", "nothing")
 	command(verdict.ExitUsage, `no picture and no page is called "nowhere": the pages are login`, "visual", "check", "nowhere")
 	checkVisualJournal(t, state)
