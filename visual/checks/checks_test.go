@@ -2,6 +2,8 @@ package checks
 
 import (
 	"errors"
+	"image"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -9,6 +11,7 @@ import (
 
 	"tocsin/internal/strictyaml"
 	"tocsin/visual/capture"
+	"tocsin/visual/decide"
 )
 
 const whole = `version: 1
@@ -99,6 +102,14 @@ func TestWrongFilesAreToldWhereAndWhy(t *testing.T) {
 		"a timeout for ever":        {"status: 503", "status: 503\n    timeout: 1h", "pages[1].timeout", "not between"},
 		"more than can be taken":    {"[en-US, ar]", "[" + manyLocales() + "]", "pages", "more than 2000"},
 		"a name that is too long":   {"- name: login", "- name: " + strings.Repeat("w", 31), "pages", "more than 64"},
+		"too often":                 {"login: true", "login: true\n    interval: 1m", "pages[0].interval", "too short for 16 pictures; write at least 2m40s"},
+		"an interval for ever":      {"login: true", "login: true\n    interval: 9000h", "pages[0].interval", "not between"},
+		"no attempt at all":         {"login: true", "login: true\n    attempts: -1", "pages[0].attempts", "not between 1 and 5"},
+		"an impact nobody knows":    {"login: true", "login: true\n    accessibility: grave", "pages[0].accessibility", "choose from minor, moderate, serious, critical, off"},
+		"a share above all":         {"login: true", "login: true\n    budget: {faint_share: 2}", "pages[0].budget", "share above 1"},
+		"an absorbed page":          {"login: true", "login: true\n    budget: {absorb: 9}", "pages[0].budget.absorb", "not between 0 and 2"},
+		"a region of nothing":       {"login: true", "login: true\n    budget: {ignore: [{x: 1, y: 1}]}", "pages[0].budget.ignore[0]", "no region"},
+		"parameters of a page":      {"status: 503", "status: 503\n    parameters: {prompt: login}", "pages[1].parameters", "write them into url"},
 		"no pages":                  {whole[strings.Index(whole, "pages:"):], "pages: []\n", "pages", "is empty"},
 		"an element of half a page": {"full_page: false", "full_page: false\n    element: h1", "pages[1].full_page", "leave one out"},
 	} {
@@ -109,6 +120,52 @@ func TestWrongFilesAreToldWhereAndWhy(t *testing.T) {
 				t.Errorf("got %v, want %s: …%s…", err, c.key, c.says)
 			}
 		})
+	}
+}
+
+func TestPagesHaveTheRulesOfTheFileUnlessTheySayOtherwise(t *testing.T) {
+	file, err := Parse("visual.yaml", []byte(`version: 1
+defaults: {interval: 1h, attempts: 3, budget: {soft_edges: 5}}
+pages:
+  - {name: one, login: true, parameters: {prompt: consent}}
+  - {name: other, url: /, interval: 2h, attempts: 1, accessibility: "off", budget: {changed: 7, absorb: 1, ignore: [{x: 1, y: 2, width: 3, height: 4}]}}
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	one, other := file.Shots()[0], file.Shots()[1]
+	usual := decide.DefaultBudget()
+	if one.Interval != time.Hour || one.Attempts != 3 || one.Accessibility != "serious" || one.Parameters["prompt"] != "consent" ||
+		one.Budget.SoftEdges != 5 || one.Budget.Changed != usual.Changed || one.Budget.FaintShare != usual.FaintShare {
+		t.Errorf("one %+v", one)
+	}
+	if other.Interval != 2*time.Hour || other.Attempts != 1 || other.Accessibility != AccessibilityOff || other.Budget.Changed != 7 ||
+		other.Budget.SoftEdges != usual.SoftEdges || other.Budget.Absorb != 1 || other.Budget.Ignore[0] != image.Rect(1, 2, 4, 6) {
+		t.Errorf("other %+v", other)
+	}
+}
+
+func TestChecksAreChosenByTheirNamesAndThoseOfPages(t *testing.T) {
+	file, err := Parse("visual.yaml", []byte(whole))
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := file.Shots()
+	for _, tc := range []struct {
+		names []string
+		count int
+		says  string
+	}{
+		{nil, len(all), ""}, {[]string{"error"}, 1, ""}, {[]string{"login"}, 16, ""}, {[]string{all[3].Name, "error", all[3].Name}, 2, ""},
+		{[]string{"errors"}, 0, `did you mean "error"?`}, {[]string{"something-else"}, 0, "the pages are login, error"},
+	} {
+		chosen, err := Chosen(all, tc.names)
+		if len(chosen) != tc.count || (err == nil) != (tc.says == "") || err != nil && !strings.Contains(err.Error(), tc.says) {
+			t.Errorf("%q: %d chosen, %v", tc.names, len(chosen), err)
+		}
+	}
+	if _, err := ForTarget("", "/nowhere/visual.yaml"); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("a file that there is not: %v", err)
 	}
 }
 

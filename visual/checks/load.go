@@ -197,6 +197,7 @@ func (c *checker) page(key string, p *Page) {
 	c.looks(key+".looks", p.Looks)
 	p.Rules.fill(c.file.Defaults.Rules)
 	c.rules(key+".", p.Rules)
+	c.pace(key, p)
 	c.steps(key+".steps", p.Steps)
 	seen := map[string]bool{}
 	for index := range p.States {

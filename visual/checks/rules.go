@@ -49,7 +49,8 @@ const AccessibilityOff = "off"
 // impacts are what a finding about accessibility may be, the least first.
 func impacts() []string { return []string{"minor", "moderate", "serious", "critical"} }
 
-// Shortest interval: a picture takes a browser about a second.
+// Shortest interval, for each picture of a page: with steps and accessibility, one
+// takes a browser a few seconds, and more where others want the processor, too.
 const (
 	shortestInterval = 10 * time.Second
 	longestInterval  = 31 * 24 * time.Hour
@@ -68,6 +69,14 @@ func (r *Rules) fill(from Rules) {
 	}
 	if r.Budget == nil {
 		r.Budget = from.Budget
+	}
+}
+
+// pace wants an interval in which all pictures of a page can be taken.
+func (c *checker) pace(key string, p *Page) {
+	pictures := max(1, len(p.States)) * len(p.Looks.Viewports) * len(p.Looks.Schemes) * len(p.Looks.Locales)
+	if least := time.Duration(pictures) * shortestInterval; p.Interval != 0 && p.Interval < least {
+		c.report(key+".interval", fmt.Sprintf("%s is too short for %d pictures", p.Interval, pictures), fmt.Sprintf("write at least %s", least))
 	}
 }
 
