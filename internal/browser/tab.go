@@ -214,26 +214,29 @@ func (t *Tab) Explain(err error) error {
 }
 
 // gone reports an error of a browser whose process has ended. The call that loses
-// its connection may know it before the browser's context does.
+// its connection may know it before the browser's context does, which is waited
+// for: whoever asks next must not be given a browser that is dead.
 func (t *Tab) gone(err error) bool {
 	var exited *exec.ExitError
-	if errors.As(err, &exited) {
-		return true
-	}
-	if !errors.Is(err, context.Canceled) || t.ctx.Err() != nil {
+	told := errors.As(err, &exited)
+	if !told && (!errors.Is(err, context.Canceled) || t.ctx.Err() != nil) {
 		return !t.browser.Alive()
+	}
+	limit := lossTimeout
+	if told {
+		limit *= 10
 	}
 	select {
 	case <-t.browser.ctx.Done():
 		return true
-	case <-time.After(lossTimeout):
-		return false
+	case <-time.After(limit):
+		return told
 	}
 }
 
 // lossTimeout is how long a process may take to be known as ended once the
 // connection to it is lost.
-const lossTimeout = time.Second
+const lossTimeout = 500 * time.Millisecond
 
 // Close closes the tab, waits until it is gone and forgets its cookies.
 func (t *Tab) Close() error {
