@@ -85,10 +85,23 @@ func TestVisualCommandsFromNothingToAChangedWord(t *testing.T) {
 	command(verdict.ExitPass, "approved by alice: first picture of the page", "visual", "history")
 	command(verdict.ExitPass, "approved by bob: as agreed", "visual", "history", "login")
 	command(verdict.ExitPass, "login__desktop__light__en-us  approved by bob on", "visual", "list")
-	command(verdict.ExitPass, "login\nlogin__desktop__light__en-us\n:4", "__complete", "visual", "check", "")
 	command(verdict.ExitUsage, `"nothing" is no run with visual checks`, "visual", "approve", "--from", "nothing")
 	command(verdict.ExitUsage, `no picture and no page is called "nowhere": the pages are login`, "visual", "check", "nowhere")
 	checkVisualJournal(t, state)
+}
+
+func TestTheShellIsOfferedNames(t *testing.T) {
+	heading := "Log in"
+	target := loginPage(t, &heading)
+	for wanted, words := range map[string][]string{
+		"login\nlogin__desktop__light__en-us\n:4": {"visual", "check", ""}, "visual-login\tthe page login looks as approved": {"probe", "run", ""},
+	} {
+		var stdout, stderr bytes.Buffer
+		arguments := append([]string{"__complete", "--target", target, "--state", t.TempDir()}, words...)
+		if code := execute(t.Context(), arguments, &stdout, &stderr); code != verdict.ExitPass || !strings.Contains(stdout.String(), wanted) {
+			t.Errorf("%v: exit %d: %s%s", words, code, stdout.String(), stderr.String())
+		}
+	}
 }
 
 func checkVisualJournal(t *testing.T, state string) {
