@@ -18,14 +18,14 @@ import (
 
 const placesPlan = `version: 1
 journeys:
-  discovery: {interval: 1500ms}
+  discovery: {interval: 2500ms}
   login: {off: true}
   login-cached: {off: true}
   jwks: {off: true}
 quorum: {agree: 2, checkpoints: [a, b, c]}
 `
 
-const placesInterval = 1500 * time.Millisecond
+const placesInterval = 2500 * time.Millisecond
 
 // Three processes watch one target: the central, which is checkpoint a, and the
 // checkpoints b and c. This is what an operator sees of them.

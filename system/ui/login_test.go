@@ -243,8 +243,8 @@ func TestAnotherZoneAnswers(t *testing.T) {
 		first http.Handler
 		limit time.Duration
 	}{
-		"when the first is silent":         {silent(t), 1500 * time.Millisecond},
-		"when the first says it is unwell": {broken, 500 * time.Millisecond},
+		"when the first is silent":         {silent(t), 3 * time.Second},
+		"when the first says it is unwell": {broken, 1500 * time.Millisecond},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := newPerson(t, test.first, newUpstream())

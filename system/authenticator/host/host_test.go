@@ -239,7 +239,7 @@ func TestHangingPlugInIsAnErrorInTime(t *testing.T) {
 	if err == nil || errors.Is(err, authenticator.ErrMismatch) || !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("hanging call gave %v", err)
 	}
-	if took := time.Since(started); took > time.Second {
+	if took := time.Since(started); took > 5*time.Second {
 		t.Errorf("hanging call took %s", took)
 	}
 	pid(t, h) // others are answered

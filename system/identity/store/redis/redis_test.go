@@ -135,8 +135,8 @@ func TestOutage(t *testing.T) {
 		limit     time.Duration
 		operation func() error
 	}{
-		"count":  {400 * time.Millisecond, func() error { _, err := s.Count(t.Context(), attempts.Key{Name: id, Window: time.Minute}); return err }},
-		"forget": {400 * time.Millisecond, func() error { return s.Forget(t.Context(), attempts.Key{Name: id}) }},
+		"count":  {1500 * time.Millisecond, func() error { _, err := s.Count(t.Context(), attempts.Key{Name: id, Window: time.Minute}); return err }},
+		"forget": {1500 * time.Millisecond, func() error { return s.Forget(t.Context(), attempts.Key{Name: id}) }},
 		"get":    {3 * time.Second, func() error { _, err := s.Get(t.Context(), "k", id); return err }},
 		"update": {3 * time.Second, func() error { return s.Update(t.Context(), "k", id, nil, time.Minute) }},
 		"delete": {3 * time.Second, func() error { return s.Delete(t.Context(), "k", id) }},
