@@ -56,6 +56,9 @@ func NewLooker(config Config) (*Looker, error) {
 	return &Looker{config: config}, nil
 }
 
+// Target is the name of the system whose pages are looked at.
+func (l *Looker) Target() string { return l.config.Target.Name }
+
 // Close ends the browser. The looker can be used again.
 func (l *Looker) Close() error {
 	if l.browser == nil {

@@ -79,9 +79,10 @@ func (r *reviews) of(check string) *standing {
 	return r.seen[check]
 }
 
+// takeCheck leaves out records from before checks had names of their own.
 func (r *reviews) takeCheck(payload json.RawMessage) error {
 	var result visual.Result
-	if err := json.Unmarshal(payload, &result); err != nil || result.Target != r.target {
+	if err := json.Unmarshal(payload, &result); err != nil || result.Target != r.target || result.Check == "" {
 		return err
 	}
 	known := r.of(result.Check)
@@ -94,7 +95,7 @@ func (r *reviews) takeCheck(payload json.RawMessage) error {
 
 func (r *reviews) takeApproval(payload json.RawMessage) error {
 	var approval visual.Approval
-	if err := json.Unmarshal(payload, &approval); err != nil || approval.Target != r.target {
+	if err := json.Unmarshal(payload, &approval); err != nil || approval.Target != r.target || approval.Check == "" {
 		return err
 	}
 	known := r.of(approval.Check)
@@ -106,7 +107,7 @@ func (r *reviews) takeApproval(payload json.RawMessage) error {
 
 func (r *reviews) takeRejection(payload json.RawMessage) error {
 	var rejection visual.Rejection
-	if err := json.Unmarshal(payload, &rejection); err != nil || rejection.Target != r.target {
+	if err := json.Unmarshal(payload, &rejection); err != nil || rejection.Target != r.target || rejection.Check == "" {
 		return err
 	}
 	known := r.of(rejection.Check)

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"tocsin/dashboards/console"
 	"tocsin/internal/journal"
@@ -81,6 +82,11 @@ func TestPicturesAreDecidedAboutInTheConsole(t *testing.T) {
 	if rejected := only(); len(rejected.History) != 2 || rejected.History[1].Action != console.Rejected || rejected.History[1].Fingerprint != failed.Fingerprint {
 		t.Errorf("rejected %+v", rejected)
 	}
+	old := map[string]any{"target": "test", "page": "login", "verdict": "pass", "started": time.Now()}
+	if _, err := events.AppendValue(t.Context(), journal.KindVisualCheck, "r", "", old); err != nil {
+		t.Fatal(err)
+	}
+	only() // a record from before checks had names is none
 	if _, err := shown.Picture(t.Context(), "nothing"); !errors.Is(err, console.ErrNoPicture) {
 		t.Errorf("a picture that there is not: %v", err)
 	}

@@ -8,7 +8,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"tocsin/internal/journal"
 	"tocsin/internal/target"
 	"tocsin/internal/telemetry"
 	"tocsin/internal/verdict"
@@ -158,19 +157,14 @@ func (a *app) checkViews(ctx context.Context, seen *views, count int, tell func(
 	run, trace := telemetry.RunID(), telemetry.NewTrace()
 	for index := range count * len(seen.shots) {
 		shot := seen.shots[index%len(seen.shots)]
-		result := looker.Check(ctx, visual.Look{
-			Shot: shot, RunID: run, Trace: trace, Earlier: earlierChecks(events, seen.target.Name, shot.Name), KeepPass: count == 1,
-		})
-		tell(result)
-		if count > 1 && result.Verdict == verdict.Pass {
-			result = result.Brief()
+		result, err := lookAndRecord(ctx, looker, events, visual.Look{Shot: shot, RunID: run, Trace: trace, KeepPass: count == 1})
+		if err != nil {
+			return nil, unknownError(err)
 		}
+		tell(result)
 		results = append(results, result)
 		if ctx.Err() != nil {
 			return results, nil
-		}
-		if _, err := events.AppendValue(ctx, journal.KindVisualCheck, result.RunID, result.TraceID, result); err != nil {
-			return nil, unknownError(err)
 		}
 	}
 	return results, nil

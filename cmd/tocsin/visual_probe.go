@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"time"
 
@@ -110,39 +111,49 @@ func (p *pageProbe) look(ctx context.Context, result *probes.Result, trace telem
 		result.End(verdict.Internal, plainError(err).Error())
 		return
 	}
-	seen := p.lookAll(ctx, looker, result, trace)
-	if err := looker.Close(); err != nil {
+	p.conclude(result, p.lookAll(ctx, looker, result, trace))
+	// What was found counts for more than how the browser ended.
+	if err := looker.Close(); err != nil && result.Verdict.Good() {
 		result.End(verdict.OwnBrowser, err.Error())
-		return
 	}
-	p.conclude(result, seen)
 }
 
 // lookAll makes the checks of the page, a step each.
 func (p *pageProbe) lookAll(ctx context.Context, looker *visual.Looker, result *probes.Result, trace telemetry.Trace) (seen []visual.Result) {
 	g := p.gallery
 	for _, shot := range p.views.shots {
-		keep := time.Since(g.kept[shot.Name]) >= passKept
-		one := looker.Check(ctx, visual.Look{
-			Shot: shot, RunID: result.RunID, Trace: trace, Earlier: earlierChecks(g.events, p.views.target.Name, shot.Name), KeepPass: keep,
+		one, err := lookAndRecord(ctx, looker, g.events, visual.Look{
+			Shot: shot, RunID: result.RunID, Trace: trace, KeepPass: time.Since(g.kept[shot.Name]) >= passKept,
 		})
+		if err != nil {
+			// The run itself is recorded once the journal takes it.
+			one.Detail += fmt.Sprintf(" (not on record for review: %v)", err)
+		}
 		seen = append(seen, one)
 		if one.Reason == verdict.Stopped {
 			return seen
 		}
 		g.latest.Set(p.Name(), one)
-		kept := one
-		if one.Verdict == verdict.Pass && !keep {
-			kept = one.Brief()
-		}
 		if one.Files.Actual != "" {
 			g.kept[shot.Name] = time.Now()
 		}
-		if _, err := g.events.AppendValue(context.WithoutCancel(ctx), journal.KindVisualCheck, one.RunID, one.TraceID, kept); err != nil {
-			seen[len(seen)-1].Verdict, seen[len(seen)-1].Reason, seen[len(seen)-1].Detail = verdict.Unknown, verdict.Internal, err.Error()
-		}
 	}
 	return seen
+}
+
+// lookAndRecord makes a check and puts it into the journal: in brief, where it
+// passed and its pictures are not kept. A check that was stopped is none.
+func lookAndRecord(ctx context.Context, looker *visual.Looker, events *journal.Journal, look visual.Look) (visual.Result, error) {
+	look.Earlier = earlierChecks(events, looker.Target(), look.Shot.Name)
+	one := looker.Check(ctx, look)
+	if one.Reason == verdict.Stopped {
+		return one, nil
+	}
+	if one.Verdict == verdict.Pass && !look.KeepPass {
+		one = one.Brief()
+	}
+	_, err := events.AppendValue(context.WithoutCancel(ctx), journal.KindVisualCheck, one.RunID, one.TraceID, one)
+	return one, err
 }
 
 // conclude sums up the checks: the worst of them says why.
@@ -187,12 +198,12 @@ func (p *pageProbe) conclude(result *probes.Result, seen []visual.Result) {
 // pictures are those that a check left, for the evidence of its run. One that is
 // gone already is left out.
 func pictures(files visual.Files) (all []probes.Artifact) {
-	for name, path := range map[string]string{"baseline.png": files.Baseline, "actual.png": files.Actual, "difference.png": files.Difference} {
+	for _, path := range []string{files.Baseline, files.Actual, files.Difference} {
 		if path == "" {
 			continue
 		}
 		if data, err := os.ReadFile(path); err == nil {
-			all = append(all, probes.Artifact{Name: name, MediaType: "image/png", Data: data})
+			all = append(all, probes.Artifact{Name: filepath.Base(path), MediaType: "image/png", Data: data})
 		}
 	}
 	return all

@@ -32,7 +32,7 @@ func (v Visual) Check(ctx context.Context, name string) (look engine.Look) {
 		return engine.Look{Verdict: verdict.Unknown, Reason: err.Error()}
 	}
 	defer func() {
-		if err := looker.Close(); err != nil {
+		if err := looker.Close(); err != nil && look.Verdict.Good() {
 			look.Verdict, look.Reason = verdict.Unknown, fmt.Sprintf("%v (found: %s)", err, look.Reason)
 		}
 	}()

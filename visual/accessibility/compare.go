@@ -51,14 +51,6 @@ func New(before, now *Report, from Impact) ([]Finding, error) {
 	return beyond(before.Findings, now.Findings, from), nil
 }
 
-// Gone are the findings of at least an impact that only the approved report has.
-func Gone(before, now *Report, from Impact) ([]Finding, error) {
-	if err := Comparable(before, now); err != nil {
-		return nil, err
-	}
-	return beyond(now.Findings, before.Findings, from), nil
-}
-
 // place tells findings by where they are.
 type place struct{ rule, path string }
 

@@ -20,7 +20,7 @@ func reported(findings ...string) *Report {
 	return report
 }
 
-func TestNewAndGone(t *testing.T) {
+func TestWhatIsNewAndTheOtherWayRound(t *testing.T) {
 	for _, test := range []struct {
 		name        string
 		before, now []string
@@ -72,7 +72,7 @@ func TestNewAndGone(t *testing.T) {
 			if got := told(fresh); err != nil || !slices.Equal(got, test.fresh) {
 				t.Errorf("new: %q, %v; want %q", got, err, test.fresh)
 			}
-			gone, err := Gone(before, now, Serious)
+			gone, err := New(now, before, Serious)
 			if got := told(gone); err != nil || !slices.Equal(got, test.gone) {
 				t.Errorf("gone: %q, %v; want %q", got, err, test.gone)
 			}
@@ -105,7 +105,7 @@ func TestReportsThatCannotBeComparedAreNeverGood(t *testing.T) {
 			if !errors.Is(err, ErrIncomparable) || !strings.Contains(err.Error(), test.says) || fresh != nil {
 				t.Errorf("new: %v, %v", fresh, err)
 			}
-			if gone, err := Gone(test.before, test.now, Minor); !errors.Is(err, ErrIncomparable) || gone != nil {
+			if gone, err := New(test.now, test.before, Minor); !errors.Is(err, ErrIncomparable) || gone != nil {
 				t.Errorf("gone: %v, %v", gone, err)
 			}
 		})
