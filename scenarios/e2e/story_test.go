@@ -5,6 +5,7 @@ package e2e
 import (
 	"encoding/json"
 	"encoding/xml"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -175,7 +176,8 @@ func TestZoneLoss(t *testing.T) {
 	junit, report := filepath.Join(dir, "junit.xml"), filepath.Join(dir, "report.html")
 	said := shared.run("tocsin", "scenario", "run", "zone-loss", "--set", "zone="+zone, "--set", rate, "--json", "--junit", junit, "--report", report)
 	got := object[verdict](t, said)
-	t.Logf("zone %s, %.0f s\n%s\n%s", zone, said.took.Seconds(), got.table(), got.Load)
+	shared.found = fmt.Sprintf("zone %s, %.0f s\n%s\n%s", zone, said.took.Seconds(), got.Load, got.table())
+	t.Log(shared.found)
 	if said.code != 0 || got.Verdict != "pass" {
 		t.Errorf("exits %d with %s", said.code, got.Verdict)
 	}
@@ -207,7 +209,8 @@ func TestZoneLossAmongReturningPeople(t *testing.T) {
 	zone := shared.primaryZone(t, "redis")
 	said := shared.run("tocsin", "scenario", "run", "zone-loss-returning", "--set", "zone="+zone, "--set", rate, "--json")
 	got := object[verdict](t, said)
-	t.Logf("zone %s, %.0f s\n%s\n%s", zone, said.took.Seconds(), got.table(), got.Load)
+	shared.found = fmt.Sprintf("zone %s, %.0f s\n%s\n%s", zone, said.took.Seconds(), got.Load, got.table())
+	t.Log(shared.found)
 	if said.code != 0 || got.Verdict != "pass" {
 		t.Errorf("exits %d with %s", said.code, got.Verdict)
 	}
@@ -272,7 +275,8 @@ func TestEverySabotageTurnsItsLineRed(t *testing.T) {
 	}
 	said := shared.run("tocsin", "scenario", "run", "zone-loss", "--set", "zone="+zone, "--set", rate, "--json")
 	got := object[verdict](t, said)
-	t.Logf("zone %s, %.0f s\n%s", zone, said.took.Seconds(), got.table())
+	shared.found = fmt.Sprintf("zone %s, %.0f s\n%s", zone, said.took.Seconds(), got.table())
+	t.Log(shared.found)
 	if said.code != 1 || got.Verdict != "fail" {
 		t.Errorf("exits %d with %s", said.code, got.Verdict)
 	}

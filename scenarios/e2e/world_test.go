@@ -29,6 +29,7 @@ type world struct {
 	bin    string
 	serve  *exec.Cmd
 	upTook time.Duration
+	found  string // the verdict of the test that has the lab, to be said last where it fails
 }
 
 var shared *world
@@ -214,18 +215,28 @@ func (w *world) takeLab(t *testing.T) {
 		}
 		w.describe(t)
 		w.mend(t)
+		t.Log(w.found)
 	})
+	w.found = ""
 	w.awaitWhole(t)
 }
 
 // describe writes to the test's log what somebody needs who sees nothing else.
+// Of identity, whose refusals are a load's and an audit's daily bread, it is what
+// went wrong.
 func (w *world) describe(t *testing.T) {
 	for _, args := range [][]string{
 		{"status"}, {"fault", "list"}, {"sabotage"},
-		{"logs", "-n=40", "lab"}, {"logs", "-n=150", "postgres"}, {"logs", "-n=40", "etcd"}, {"logs", "-n=40", "identity"},
+		{"logs", "-n=40", "lab"}, {"logs", "-n=150", "postgres"}, {"logs", "-n=40", "etcd"}, {"logs", "-n=400", "identity"},
 	} {
 		said := w.run("lab", args...)
-		t.Logf("lab %s\n%s%s", strings.Join(args, " "), said.stdout, said.stderr)
+		var worth []string
+		for line := range strings.Lines(said.stdout) {
+			if !strings.Contains(line, `"msg":"request refused"`) {
+				worth = append(worth, line)
+			}
+		}
+		t.Logf("lab %s\n%s%s", strings.Join(args, " "), strings.Join(worth, ""), said.stderr)
 	}
 }
 

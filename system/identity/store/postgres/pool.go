@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
@@ -51,7 +52,8 @@ type DB struct {
 
 // Open returns a DB; it does not connect yet.
 func Open(ctx context.Context, config Config) (*DB, error) {
-	write, err := open(ctx, config, "read-write")
+	aim := &aim{}
+	write, err := open(ctx, config, "read-write", aim.apply)
 	if err != nil {
 		return nil, err
 	}
@@ -59,7 +61,7 @@ func Open(ctx context.Context, config Config) (*DB, error) {
 	for _, host := range config.Hosts {
 		alone := config
 		alone.Hosts = []string{host}
-		pool, err := open(ctx, alone, "any")
+		pool, err := open(ctx, alone, "any", nil)
 		if err != nil {
 			for _, opened := range append(readers, write) {
 				opened.Close()
@@ -71,7 +73,7 @@ func Open(ctx context.Context, config Config) (*DB, error) {
 	policy := hedge.Policy{
 		After: readAfter, Attempt: readAttempt, Patience: operationTimeout, Rest: readRest, Parallel: 2, Verdict: isVerdict,
 	}
-	return &DB{write: write, primary: newSearch(write), readers: hedge.New(policy, readers...)}, nil
+	return &DB{write: write, primary: newSearch(write, readers, aim), readers: hedge.New(policy, readers...)}, nil
 }
 
 // Close ends all connections.
@@ -83,7 +85,9 @@ func (d *DB) Close() {
 	}
 }
 
-func open(ctx context.Context, config Config, attributes string) (*pgxpool.Pool, error) {
+func open(
+	ctx context.Context, config Config, attributes string, before func(context.Context, *pgx.ConnConfig) error,
+) (*pgxpool.Pool, error) {
 	parsed, err := pgxpool.ParseConfig(dsn(config, attributes))
 	if err != nil {
 		return nil, fmt.Errorf("configure Postgres: %w", err)
@@ -91,6 +95,7 @@ func open(ctx context.Context, config Config, attributes string) (*pgxpool.Pool,
 	parsed.MaxConns = int32(config.MaxConnections)
 	parsed.MaxConnLifetime = 10 * time.Minute // moves connections back after a failover
 	parsed.MaxConnLifetimeJitter = 2 * time.Minute
+	parsed.BeforeConnect = before
 	parsed.PingTimeout = 300 * time.Millisecond
 	connection := parsed.ConnConfig
 	connection.ConnectTimeout = connectTimeout

@@ -186,6 +186,38 @@ func TestReadsOfALoginNeedNoPrimary(t *testing.T) {
 	}
 }
 
+// TestASuccessorIsBelieved gives a primary a successor that it has not heard of,
+// and makes a writer that prefers it look again: both say that they take writes.
+func TestASuccessorIsBelieved(t *testing.T) {
+	successor, err := shared.site.StartStandby(t.Context(), "successor-"+rand.Text(), shared.primary)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := successor.Kill(); err != nil {
+			t.Error(err)
+		}
+	})
+	db := open(t, shared.primary.Port, successor.Port)
+	await(t, func() error { return db.Save(t.Context(), someGrant()) })
+	await(t, func() error { _, err := db.Readable(t.Context()); return err }) // opens the connections of reads
+	if err := successor.SQL(t.Context(), "SELECT pg_promote()"); err != nil {
+		t.Fatal(err)
+	}
+	if err := shared.primary.SQL(t.Context(), "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%INSERT INTO grants%' AND pid <> pg_backend_pid()"); err != nil {
+		t.Fatal(err)
+	}
+	g := someGrant()
+	if err := db.Save(t.Context(), g); err != nil {
+		t.Fatal(err)
+	}
+	for server, want := range map[*realtest.Postgres]string{successor: "1", shared.primary: "0"} {
+		if got, err := server.Query(t.Context(), "identity", "SELECT count(*) FROM grants WHERE id = '"+g.ID+"'"); err != nil || got != want {
+			t.Errorf("a server has %s of the grant, %v; want %s", got, err, want)
+		}
+	}
+}
+
 // TestLaggingStandbyGivesNoVerdict stops the standby from taking in what it gets.
 func TestLaggingStandbyGivesNoVerdict(t *testing.T) {
 	db := open(t, shared.standby.Port, shared.primary.Port)

@@ -6,42 +6,54 @@ import (
 	"fmt"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"tocsin/system/internal/wire"
 )
 
 const (
-	// searchEvery is how often one connection looks for the primary while
-	// none is known.
+	// searchEvery is how often the servers are asked which of them takes writes,
+	// while none is known.
 	searchEvery = 200 * time.Millisecond
-	// searchAttempt bounds one look at all hosts.
-	searchAttempt = 2 * time.Second
+	// searchAttempt bounds one round of questions, and the opening of the first
+	// connection to the one that says yes.
+	searchAttempt, firstAttempt = 300 * time.Millisecond, 2 * time.Second
+	// secondClaim is how long the others may still answer after one said yes.
+	secondClaim = 50 * time.Millisecond
 	// avoidFor is how long a host that could not be reached is passed over.
 	avoidFor = time.Second
 	// reachTimeout bounds the opening of a connection: the hosts are in one
 	// region, a millisecond apart.
 	reachTimeout = 300 * time.Millisecond
+	// askTimeline is 0 of a standby, and the timeline of a server that takes
+	// writes: every failover begins a higher one.
+	askTimeline = `SELECT CASE WHEN pg_is_in_recovery() THEN 0
+		ELSE ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int END`
 )
 
-// search finds the primary again after it was lost. While it looks, with one
-// connection at a time, writers wait for it: were each of them to look, the
-// surviving servers would spend their time on handshakes instead of taking over.
+// search finds the primary again after it was lost. It asks over connections
+// that are open already, those of the reads, and writers wait for it: a
+// connection costs a handshake and a process, and the surviving servers would
+// spend their time on those instead of taking over.
 type search struct {
-	pool *pgxpool.Pool
-	ctx  context.Context // ends with the DB
-	stop context.CancelFunc
+	write   *pgxpool.Pool
+	readers []*pgxpool.Pool // of each host
+	aim     *aim
+	ctx     context.Context // ends with the DB
+	stop    context.CancelFunc
 
 	mu    sync.Mutex
 	round int           // how often the primary was lost
 	found chan struct{} // closed while a primary is known
 }
 
-func newSearch(pool *pgxpool.Pool) *search {
+func newSearch(write *pgxpool.Pool, readers []*pgxpool.Pool, aim *aim) *search {
 	ctx, stop := context.WithCancel(context.Background())
-	made := &search{pool: pool, ctx: ctx, stop: stop, found: make(chan struct{})}
+	made := &search{write: write, readers: readers, aim: aim, ctx: ctx, stop: stop, found: make(chan struct{})}
 	close(made.found)
 	return made
 }
@@ -73,14 +85,11 @@ func (s *search) lost(round int) {
 }
 
 func (s *search) look(found chan struct{}) {
-	s.pool.Reset()
+	s.write.Reset()
 	tick := time.NewTicker(searchEvery)
 	defer tick.Stop()
 	for {
-		attempt, cancel := context.WithTimeout(s.ctx, searchAttempt)
-		err := s.pool.Ping(attempt)
-		cancel()
-		if err == nil {
+		if host, claims := s.leader(); claims && s.reached(host) {
 			close(found)
 			return
 		}
@@ -90,6 +99,65 @@ func (s *search) look(found chan struct{}) {
 		case <-tick.C:
 		}
 	}
+}
+
+// leader asks every server whether it takes writes. Of two that say so, as when
+// one that was frozen has not heard of its successor, it believes the one with
+// the higher timeline.
+func (s *search) leader() (host int, claims bool) {
+	ctx, cancel := context.WithTimeout(s.ctx, searchAttempt)
+	defer cancel()
+	type claim struct{ host, timeline int }
+	answers := make(chan claim, len(s.readers))
+	for host, pool := range s.readers {
+		go func() {
+			said := claim{host: host}
+			if pool.QueryRow(ctx, askTimeline).Scan(&said.timeline) != nil {
+				said.timeline = 0 // whatever keeps it from answering would keep it from writing
+			}
+			answers <- said
+		}()
+	}
+	var best claim
+	for range s.readers {
+		said := <-answers
+		if said.timeline == 0 {
+			continue
+		}
+		if best.timeline == 0 {
+			defer time.AfterFunc(secondClaim, cancel).Stop()
+		}
+		if said.timeline > best.timeline {
+			best = said
+		}
+	}
+	return best.host, best.timeline > 0
+}
+
+// reached opens the first connection to a host for writers.
+func (s *search) reached(host int) bool {
+	s.aim.at(host)
+	ctx, cancel := context.WithTimeout(s.ctx, firstAttempt)
+	defer cancel()
+	return s.write.Ping(ctx) == nil
+}
+
+// aim is where writers connect: to all hosts in turn, until one takes writes, as
+// long as no search has said which one does.
+type aim struct{ host atomic.Int64 }
+
+func (a *aim) at(host int) { a.host.Store(int64(host) + 1) }
+
+// apply makes config, which names all hosts, name only the one that is aimed at.
+func (a *aim) apply(_ context.Context, config *pgx.ConnConfig) error {
+	if host := a.host.Load(); host > 1 {
+		other := config.Fallbacks[host-2]
+		config.Host, config.Port, config.TLSConfig = other.Host, other.Port, other.TLSConfig
+	} else if host == 0 {
+		return nil
+	}
+	config.Fallbacks = nil
+	return nil
 }
 
 // errAvoided means that a host was not tried because it could not be reached
