@@ -50,9 +50,13 @@ deps: ## Install missing Debian packages; leaves no service running
 .PHONY: build
 build: bin/tocsin bin/lab bin/identity ## Build the three programs into bin/
 
-.PHONY: bin/tocsin bin/lab bin/identity
-bin/tocsin bin/lab bin/identity: bin/%:
+.PHONY: bin/tocsin bin/tocsin-harness bin/lab bin/identity
+bin/lab bin/identity: bin/%:
 	$(BUILD) -o $@ ./cmd/$*
+bin/tocsin-harness:
+	$(BUILD) -o $@ ./cmd/tocsin
+bin/tocsin: bin/tocsin-harness
+	$(BUILD) -o $@ ./cmd/front
 
 # k6 and the linter are programs we run, never libraries we link: each has a
 # module graph of its own, so neither can move a version of ours.

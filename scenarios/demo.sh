@@ -24,7 +24,7 @@ serving() {
 	[[ -r $PID_FILE ]] && pid=$(<"$PID_FILE") && [[ -n $pid ]] || return 1
 	exe=$(readlink "/proc/$pid/exe" 2>/dev/null) || return 1
 	# The kernel appends " (deleted)" once the binary has been built anew.
-	[[ ${exe% (deleted)} == "$PWD/bin/tocsin" ]] || return 1
+	[[ ${exe% (deleted)} == "$PWD/bin/tocsin-harness" ]] || return 1
 	printf '%s\n' "$pid"
 }
 

@@ -200,7 +200,7 @@ func (c *check) run(ctx context.Context) {
 	c.seen, err = c.looker.look(ctx, c.Shot, marking{c.RunID, c.Trace})
 	c.result.Environment = c.seen.environment
 	if err != nil {
-		reason, detail := reasonOf(ctx, err)
+		reason, detail := c.looker.reasonOf(ctx, err)
 		c.result.end(reason, "%s", detail)
 		return
 	}

@@ -199,7 +199,7 @@ func TestOnlyFindingsAboutTheTargetFail(t *testing.T) {
 		"cut off":            {page(io.ErrUnexpectedEOF), verdict.Reset},
 		"no answer":          {page(context.DeadlineExceeded), verdict.Timeout},
 		"a foreign issuer":   {page(&tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}}), verdict.TLSUntrusted},
-		"an old certificate": {page(&tls.CertificateVerificationError{Err: x509.CertificateInvalidError{Reason: x509.Expired}}), verdict.TLSExpired},
+		"an old certificate": {page(&tls.CertificateVerificationError{Err: x509.CertificateInvalidError{Reason: x509.Expired, Cert: &x509.Certificate{}}}), verdict.TLSExpired},
 		"another name":       {page(&tls.CertificateVerificationError{Err: x509.HostnameError{Certificate: &x509.Certificate{}}}), verdict.TLSName},
 		"circles":            {page(browser.ErrCircles), verdict.Redirect},
 		"anything else":      {page(errors.New("strange")), verdict.Unreachable},
@@ -208,8 +208,22 @@ func TestOnlyFindingsAboutTheTargetFail(t *testing.T) {
 		"a crash":            {browser.ErrCrashed, verdict.OwnBrowser},
 		"no secret":          {&ownConfigError{os.ErrNotExist}, verdict.OwnConfig},
 	} {
-		if got, detail := reasonOf(t.Context(), tc.err); got != tc.want || detail == "" {
+		looker := &Looker{config: Config{OwnNetwork: func() error { return nil }}}
+		if got, detail := looker.reasonOf(t.Context(), tc.err); got != tc.want || detail == "" {
 			t.Errorf("%s is %s %q, want %s", name, got, detail, tc.want)
+		}
+	}
+}
+
+func TestALostNetworkOfOursIsNoFinding(t *testing.T) {
+	looker := &Looker{config: Config{OwnNetwork: func() error { return errors.New("no route leaves this machine") }}}
+	for address, want := range map[string]verdict.Reason{
+		"https://id.example/login":     verdict.OwnNetwork,
+		"https://localhost:8443/login": verdict.Refused, // needs no network
+	} {
+		err := &browser.UnreachableError{URL: address, Err: syscall.ECONNREFUSED}
+		if got, detail := looker.reasonOf(t.Context(), err); got != want || !strings.Contains(detail, "nothing listens at") {
+			t.Errorf("%s: %s, %q; want %s", address, got, detail, want)
 		}
 	}
 }

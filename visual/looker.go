@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"tocsin/internal/browser"
+	"tocsin/internal/reach"
 	"tocsin/internal/target"
 	"tocsin/internal/telemetry"
 	"tocsin/visual/baseline"
@@ -24,6 +25,9 @@ type Config struct {
 	StateDir string
 	// Baselines are the approved pictures; nil for those in StateDir.
 	Baselines *baseline.Store
+	// OwnNetwork returns why this machine itself cannot reach anybody, nil where
+	// it can; nil for reach.OwnNetwork.
+	OwnNetwork func() error
 }
 
 // Looker looks at pages, one at a time, with a browser that it starts when there
@@ -52,6 +56,9 @@ func NewLooker(config Config) (*Looker, error) {
 		if config.Baselines, err = baseline.Open(BaselineDir(config.StateDir)); err != nil {
 			return nil, err
 		}
+	}
+	if config.OwnNetwork == nil {
+		config.OwnNetwork = reach.OwnNetwork
 	}
 	return &Looker{config: config}, nil
 }

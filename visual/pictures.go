@@ -46,7 +46,7 @@ func (l *Looker) Picture(ctx context.Context, shot checks.Shot, folder string) T
 	found, err := l.look(ctx, shot, newMarking())
 	taken.Environment = found.environment
 	if err != nil {
-		return end(reasonOf(ctx, err))
+		return end(l.reasonOf(ctx, err))
 	}
 	taken.URL, taken.Status, taken.Notes = browser.WithoutQuery(found.URL), found.Status, found.Notes
 	taken.LoadingMS, taken.SettlingMS = milliseconds(found.Loading), milliseconds(found.Settling)

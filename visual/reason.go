@@ -2,17 +2,15 @@ package visual
 
 import (
 	"context"
-	"crypto/x509"
 	"errors"
 	"fmt"
-	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"strings"
-	"syscall"
+	"time"
 
 	"tocsin/internal/browser"
+	"tocsin/internal/reach"
 	"tocsin/internal/verdict"
 	"tocsin/visual/capture"
 	"tocsin/visual/checks"
@@ -21,7 +19,7 @@ import (
 
 // reasonOf says why there is no picture, and separates what the target did from
 // what we could not do.
-func reasonOf(ctx context.Context, err error) (verdict.Reason, string) {
+func (l *Looker) reasonOf(ctx context.Context, err error) (verdict.Reason, string) {
 	if ctx.Err() != nil {
 		return verdict.Stopped, fmt.Sprintf("the check was stopped from our side: %v", context.Cause(ctx))
 	}
@@ -34,7 +32,7 @@ func reasonOf(ctx context.Context, err error) (verdict.Reason, string) {
 	case errors.As(err, &discovery):
 		reason = discovery.reason
 	case errors.As(err, &unreachable):
-		reason = unreachableReason(unreachable)
+		return l.unreachable(unreachable)
 	case errors.As(err, &step):
 		reason = verdict.LoginForm
 	case errors.Is(err, browser.ErrCircles):
@@ -49,34 +47,29 @@ func reasonOf(ctx context.Context, err error) (verdict.Reason, string) {
 	return reason, err.Error()
 }
 
-// unreachableReason says why a page could not be fetched.
-func unreachableReason(unreachable *browser.UnreachableError) verdict.Reason {
-	var invalid x509.CertificateInvalidError
-	var name x509.HostnameError
-	var dns *net.DNSError
-	var late net.Error
-	err := unreachable.Err
+// unreachable says why a page could not be fetched: when this machine has lost its
+// own network, that is no finding.
+func (l *Looker) unreachable(page *browser.UnreachableError) (verdict.Reason, string) {
 	switch {
-	case errors.Is(err, browser.ErrCircles):
-		return verdict.Redirect
-	case errors.Is(err, browser.ErrTooMuch):
-		return verdict.Content
-	case errors.As(err, &name):
-		return verdict.TLSName
-	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
-		return verdict.TLSExpired
-	case unreachable.Certificate():
-		return verdict.TLSUntrusted
-	case errors.As(err, &dns):
-		return verdict.DNS
-	case errors.Is(err, syscall.ECONNREFUSED):
-		return verdict.Refused
-	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return verdict.Reset
-	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &late) && late.Timeout():
-		return verdict.Timeout
+	case errors.Is(page.Err, browser.ErrCircles):
+		return verdict.Redirect, page.Error()
+	case errors.Is(page.Err, browser.ErrTooMuch):
+		return verdict.Content, page.Error()
 	}
-	return verdict.Unreachable
+	attempt := reach.Attempt{Host: page.URL, Doing: "while the page was fetched", Now: time.Now}
+	if address, err := url.Parse(page.URL); err == nil && address.Host != "" {
+		attempt.Host = address.Host
+	}
+	trouble := attempt.Explain(page.Err)
+	if trouble == nil {
+		return verdict.Unreachable, page.Error()
+	}
+	if trouble.Network {
+		if lost := l.config.OwnNetwork(); lost != nil {
+			return verdict.OwnNetwork, fmt.Sprintf("%v; without it: %s", lost, trouble.Detail)
+		}
+	}
+	return trouble.Reason, fmt.Sprintf("%s cannot be seen: %s", page.URL, trouble.Detail)
 }
 
 // wrongPage says why a picture is not one of the page that was asked for; OK when

@@ -37,7 +37,7 @@ func (b *Browser) flags() []chromedp.ExecAllocatorOption {
 		// Animated pictures show their first frame (ImageAnimationPolicy of
 		// Chromium's settings).
 		chromedp.Flag("blink-settings", "imageAnimationPolicy=2"),
-		chromedp.Flag("disable-features", "Translate,PaintHolding,OptimizationHints,MediaRouter,DialMediaRouteProvider,AutofillServerCommunication"),
+		chromedp.Flag("disable-features", "Translate,PaintHolding,OptimizationHints,MediaRouter,DialMediaRouteProvider,AutofillServerCommunication,WebUIOmniboxPopup,WebUIOmniboxAimPopup"),
 	}
 	for _, name := range []string{
 		"no-first-run", "no-default-browser-check", "no-pings", "mute-audio", "hide-scrollbars", "use-mock-keychain",

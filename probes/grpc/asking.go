@@ -18,6 +18,7 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
+	"tocsin/internal/reach"
 	"tocsin/internal/telemetry"
 	"tocsin/internal/verdict"
 	"tocsin/probes"
@@ -174,7 +175,7 @@ func (a *asking) step(ctx context.Context, name string, act func(*dial.Watch) er
 		if err == nil {
 			return nil
 		}
-		failure := exchange.Explain(ctx, exchange.Circumstances{
+		failure := exchange.Explain(ctx, reach.Attempt{
 			Host: a.check.cfg.Address, Timeout: a.run.Age(), Doing: watch.Doing(), Now: a.run.Now,
 		}, err)
 		a.remember(name, hop, exchange.SeenIn(err), failure)

@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"tocsin/internal/reach"
 	"tocsin/internal/verdict"
 	"tocsin/probes"
 	"tocsin/probes/dial"
@@ -33,7 +34,7 @@ func (c *check) exchange(ctx context.Context, run *journey.Run, step string, ask
 	run.Expires(got.expiry)
 	record := c.record(step, began, hop, request, ask, got)
 	if err != nil {
-		failure := exchange.Explain(ctx, exchange.Circumstances{
+		failure := exchange.Explain(ctx, reach.Attempt{
 			Host: ask.url.Host, Timeout: run.Age(), Doing: watch.Doing(), Now: c.now,
 		}, err)
 		record.Error = failure.Detail

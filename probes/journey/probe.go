@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"tocsin/internal/reach"
 	"tocsin/internal/telemetry"
 	"tocsin/internal/verdict"
 	"tocsin/probes"
@@ -58,7 +59,7 @@ func (c *Config) defaults() {
 		c.ClockSynchronised = exchange.ClockSynchronised
 	}
 	if c.OwnNetwork == nil {
-		c.OwnNetwork = exchange.OwnNetwork
+		c.OwnNetwork = reach.OwnNetwork
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"tocsin/internal/reach"
 	"tocsin/internal/verdict"
 	"tocsin/probes"
 	"tocsin/probes/dial"
@@ -95,7 +96,7 @@ func (t *talk) step(ctx context.Context, name string, act func(*dial.Watch) erro
 		if err == nil {
 			return nil
 		}
-		failure := exchange.Explain(ctx, exchange.Circumstances{
+		failure := exchange.Explain(ctx, reach.Attempt{
 			Host: t.check.cfg.Address, Timeout: t.run.Age(), Doing: watch.Doing(), Now: t.run.Now,
 		}, err)
 		t.remember(name, hop, exchange.SeenIn(err), failure)

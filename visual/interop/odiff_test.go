@@ -25,7 +25,7 @@ import (
 func BenchmarkWholeProcess(b *testing.B) {
 	folder := b.TempDir()
 	tocsin := filepath.Join(folder, "tocsin")
-	if output, err := exec.CommandContext(b.Context(), "go", "build", "-buildvcs=false", "-o", tocsin, "tocsin/cmd/tocsin").CombinedOutput(); err != nil {
+	if output, err := exec.CommandContext(b.Context(), "go", "build", "-buildvcs=false", "-o", tocsin, "tocsin/cmd/front").CombinedOutput(); err != nil {
 		b.Fatalf("%v: %s", err, output)
 	}
 	natives, err := filepath.Glob("node_modules/@odiff/*/odiff")

@@ -10,6 +10,7 @@ import (
 	"github.com/chromedp/cdproto/runtime"
 
 	chromium "tocsin/internal/browser"
+	"tocsin/internal/reach"
 	"tocsin/internal/telemetry"
 	"tocsin/internal/verdict"
 	"tocsin/probes/exchange"
@@ -193,7 +194,7 @@ func (h *hand) broken(ctx context.Context) error {
 	if document.err == nil || errors.Is(document.err, context.Canceled) {
 		return nil
 	}
-	return exchange.Explain(ctx, exchange.Circumstances{
+	return exchange.Explain(ctx, reach.Attempt{
 		Host: document.url.Host, Timeout: pageLimit, Doing: document.watch.Doing(), Now: h.run.Now,
 	}, document.err)
 }

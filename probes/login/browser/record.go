@@ -6,6 +6,7 @@ import (
 	"net/url"
 
 	chromium "tocsin/internal/browser"
+	"tocsin/internal/reach"
 	"tocsin/internal/verdict"
 	"tocsin/probes/exchange"
 )
@@ -50,7 +51,7 @@ func (h *hand) explain(ctx context.Context, err error, doing string) error {
 		if address, err := url.Parse(unreachable.URL); err == nil && address.Host != "" {
 			host = address.Host
 		}
-		return exchange.Explain(ctx, exchange.Circumstances{Host: host, Timeout: pageLimit, Doing: doing, Now: h.run.Now}, unreachable.Err)
+		return exchange.Explain(ctx, reach.Attempt{Host: host, Timeout: pageLimit, Doing: doing, Now: h.run.Now}, unreachable.Err)
 	case errors.Is(explained, context.DeadlineExceeded):
 		return h.late(ctx)
 	}

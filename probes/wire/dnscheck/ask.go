@@ -10,6 +10,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"tocsin/internal/reach"
 	"tocsin/internal/verdict"
 	"tocsin/probes/exchange"
 )
@@ -61,7 +62,7 @@ func (s *server) explain(ctx context.Context, name string, kind uint16, err erro
 		}
 		return exchange.Ownf(verdict.Stopped, err, "the run was stopped from our side before %s answered", s.address)
 	}
-	failure = &exchange.Failure{Err: err, Network: !onThisMachine(s.address)}
+	failure = &exchange.Failure{Err: err, Network: !reach.OnThisMachine(s.address)}
 	question := fmt.Sprintf("%s %s", name, dns.TypeToString[kind])
 	var timeout net.Error
 	var unknown *net.DNSError
@@ -78,12 +79,6 @@ func (s *server) explain(ctx context.Context, name string, kind uint16, err erro
 		failure.Reason, failure.Detail = verdict.Content, fmt.Sprintf("%s sent no usable answer for %s: %v", s.address, question, err)
 	}
 	return failure
-}
-
-func onThisMachine(address string) bool {
-	host, _, err := net.SplitHostPort(address)
-	ip := net.ParseIP(host)
-	return err == nil && (host == "localhost" || ip != nil && ip.IsLoopback())
 }
 
 // systemServers are those of /etc/resolv.conf.

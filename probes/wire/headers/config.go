@@ -2,7 +2,6 @@ package headers
 
 import (
 	"fmt"
-	"net"
 	"net/http"
 	"net/url"
 	"slices"
@@ -11,6 +10,7 @@ import (
 
 	"golang.org/x/net/http/httpguts"
 
+	"tocsin/internal/reach"
 	"tocsin/internal/strictyaml"
 )
 
@@ -108,16 +108,11 @@ func (c *Config) checkURL(report func(key, problem, hint string)) {
 		report("url", "is missing", "write the address that the routes start at, such as https://id.example.org")
 	case err != nil || parsed.Host == "" || parsed.Scheme != "http" && parsed.Scheme != "https":
 		report("url", fmt.Sprintf("%q is no http or https address", c.URL), "")
-	case parsed.Scheme == "http" && !onThisMachine(parsed.Hostname()):
+	case parsed.Scheme == "http" && !reach.OnThisMachine(parsed.Hostname()):
 		report("url", "is plain http, where no security header protects anybody", "write https")
 	case parsed.RawQuery != "" || parsed.Fragment != "" || parsed.User != nil:
 		report("url", "has more than a scheme, a host and a path", "queries belong to routes")
 	}
-}
-
-func onThisMachine(host string) bool {
-	address := net.ParseIP(host)
-	return host == "localhost" || address != nil && address.IsLoopback()
 }
 
 func (r *Route) check(key string, report func(key, problem, hint string)) {

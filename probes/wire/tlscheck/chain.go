@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"tocsin/internal/reach"
 	"tocsin/internal/verdict"
 	"tocsin/probes/exchange"
 )
@@ -31,7 +32,7 @@ func (t trust) verify(sent []*x509.Certificate) ([]*x509.Certificate, error) {
 		return chains[0], nil
 	}
 	// Nothing is waited for, so nothing can have been stopped.
-	return nil, exchange.Explain(context.Background(), exchange.Circumstances{Host: t.host, Doing: "while verifying", Now: t.now}, err)
+	return nil, exchange.Explain(context.Background(), reach.Attempt{Host: t.host, Doing: "while verifying", Now: t.now}, err)
 }
 
 // incomplete names what is missing where the chain ends at an authority that

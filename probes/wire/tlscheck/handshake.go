@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"time"
 
+	"tocsin/internal/reach"
 	"tocsin/probes"
 	"tocsin/probes/exchange"
 	"tocsin/probes/journey"
@@ -49,7 +50,7 @@ func everySuite() (all []uint16) {
 }
 
 func (c *check) explain(ctx context.Context, doing string, err error) error {
-	return exchange.Explain(ctx, exchange.Circumstances{Host: c.cfg.Address, Timeout: c.dialer.timeout, Doing: doing, Now: c.now}, err)
+	return exchange.Explain(ctx, reach.Attempt{Host: c.cfg.Address, Timeout: c.dialer.timeout, Doing: doing, Now: c.now}, err)
 }
 
 func seconds(d time.Duration) *float64 {

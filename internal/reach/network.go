@@ -1,4 +1,4 @@
-package exchange
+package reach
 
 import (
 	"bufio"
@@ -10,8 +10,10 @@ import (
 	"strings"
 )
 
-// onThisMachine reports whether host can be reached without any network.
-func onThisMachine(host string) bool {
+// OnThisMachine reports whether host, with a port or without, can be reached
+// without any network.
+func OnThisMachine(host string) bool {
+	host = withoutPort(host)
 	address := net.ParseIP(host)
 	return host == "localhost" || address != nil && address.IsLoopback()
 }
