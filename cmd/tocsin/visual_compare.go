@@ -13,7 +13,7 @@ func (a *app) visualCompareCommand() *cobra.Command {
 		Use:   "compare A.png B.png",
 		Short: "Compare two pictures, without a browser or a target",
 		Long: "Compares two PNG files as a person sees them: colours by their distance in YIQ, and pixels that\n" +
-			"differ as anti-aliasing does are no difference. The counts are those of pixelmatch 7.\n\n" +
+			"differ as anti-aliasing does are no difference. The counts are those of pixelmatch 7, or 8 (--metric oklab).\n\n" +
 			"Exit codes: 0 the pictures are equal, 1 they differ, 2 the command line is wrong, 3 a file is\n" +
 			"missing, no PNG, broken, cut off, animated, or larger than 64 megapixels.",
 		Example: "  tocsin visual compare before.png after.png --diff difference.png\n" +

@@ -57,6 +57,8 @@ func TestVisualCompareNeedsNeitherTargetNorBrowser(t *testing.T) {
 		"no file":               {plain + " nowhere.png", verdict.ExitUnknown, "nowhere.png: no such file"},
 		"a folder":              {plain + " " + os.TempDir(), verdict.ExitUnknown, "is a directory"},
 		"one file":              {plain, verdict.ExitUsage, "1 files to compare: name two"},
+		"as pixelmatch 8":       {plain + " " + marked + " --metric oklab --json", verdict.ExitFail, `"metric": "oklab-aa/1"`},
+		"an unknown metric":     {plain + " " + plain + " --metric lab", verdict.ExitUsage, "neither yiq, as pixelmatch 7 counts, nor oklab"},
 		"threshold too large":   {plain + " " + plain + " --threshold 2", verdict.ExitUsage, "outside 0 to 1"},
 		"threshold no number":   {plain + " " + plain + " --threshold NaN", verdict.ExitUsage, "outside 0 to 1"},
 		"a region that is none": {plain + " " + plain + " --ignore 1,2,3", verdict.ExitUsage, "write X,Y,WIDTH,HEIGHT"},

@@ -18,7 +18,7 @@ func Environment(chromium, fonts string, request Request) baseline.Environment {
 	view := request.View.Complete()
 	found := baseline.Environment{
 		Chromium: chromium, Machine: Machine(), Fonts: fonts, Viewport: fmt.Sprintf("%dx%d", view.Width, view.Height), Scale: view.Scale,
-		Scheme: view.Scheme, Locale: view.Locale, Timezone: view.Timezone, Metric: compare.MetricVersion, Masks: request.Masks,
+		Scheme: view.Scheme, Locale: view.Locale, Timezone: view.Timezone, Metric: string(compare.YIQ), Masks: request.Masks,
 	}
 	if view.Mobile {
 		found.Viewport += " mobile"

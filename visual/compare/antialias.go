@@ -6,7 +6,7 @@ import "image"
 // it has both darker and brighter neighbours, and the darkest or the brightest
 // of them belongs to a flat area in both pictures. Vyšniauskas, "Anti-aliased
 // Pixel and Intensity Slope Detector", 2009.
-func antialiased(p, other *plane, x, y int) bool {
+func (c *comparison) antialiased(p, other *plane, x, y int) bool {
 	x0, y0, x2, y2, equal := p.around(x, y)
 	center, position := pixelOf(p.row(y), x), y*p.width+x
 	if equal += p.siblings(x0, y0, x2, y2, center); equal > 2 {
@@ -26,13 +26,7 @@ func antialiased(p, other *plane, x, y int) bool {
 			if neighbour == center {
 				continue
 			}
-			var delta float64
-			if center&neighbour >= opaque {
-				delta = lumaDelta(center, neighbour)
-			} else {
-				delta = blendedLumaDelta(center, neighbour, position)
-			}
-			switch {
+			switch delta := c.lumaDelta(center, neighbour, position); {
 			case delta < darkest:
 				darkest, dark = delta, image.Pt(nx, y0+i)
 			case delta > brightest:

@@ -11,6 +11,8 @@ import (
 
 // Options tune a comparison. The zero value is what baselines are judged with.
 type Options struct {
+	// Metric is how colours are compared; empty stands for YIQ.
+	Metric Metric
 	// Threshold is the perceived distance from which two colours differ, 0 to
 	// 1; 0 stands for DefaultThreshold, and NoThreshold for none. Exact overrides it.
 	Threshold float64
@@ -34,6 +36,8 @@ const (
 
 // Outcome is what a comparison found.
 type Outcome struct {
+	// Metric is how colours were compared.
+	Metric Metric
 	// Size is the canvas that holds both pictures.
 	Size image.Point
 	// Baseline and Actual are the sizes of the two pictures.
@@ -125,13 +129,20 @@ func newComparison(baseline, actual image.Point, options Options) (*comparison, 
 	if options.Threshold == 0 {
 		options.Threshold = DefaultThreshold
 	}
+	switch options.Metric {
+	case "":
+		options.Metric = YIQ
+	case YIQ, OKLab:
+	default:
+		return nil, fmt.Errorf("compare pictures: unknown metric %q", options.Metric)
+	}
 	canvas := image.Pt(max(baseline.X, actual.X), max(baseline.Y, actual.Y))
 	return &comparison{
 		options: options,
 		limit:   maxDelta * options.Threshold * options.Threshold,
 		shared:  image.Pt(min(baseline.X, actual.X), min(baseline.Y, actual.Y)),
 		outcome: &Outcome{
-			Size: canvas, Baseline: baseline, Actual: actual,
+			Metric: options.Metric, Size: canvas, Baseline: baseline, Actual: actual,
 			changed: make(marks, canvas.Y), soft: make(marks, canvas.Y), faint: make(marks, canvas.Y),
 		},
 	}, nil

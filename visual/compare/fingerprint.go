@@ -12,7 +12,7 @@ const grain = 16
 // Fingerprint names a difference by where it is: two comparisons whose changed
 // pixels lie in the same squares of 16 pixels, on pictures of the same sizes, have
 // the same one, even where single pixels flicker. It is empty when nothing differs,
-// and changes with MetricVersion.
+// and changes with the metric.
 func (o *Outcome) Fingerprint() string {
 	if o.Same() {
 		return ""
@@ -24,7 +24,7 @@ func (o *Outcome) Fingerprint() string {
 			_ = binary.Write(sum, binary.LittleEndian, int64(value))
 		}
 	}
-	sum.Write([]byte(MetricVersion))
+	sum.Write([]byte(o.Metric))
 	write(o.Baseline.X, o.Baseline.Y, o.Actual.X, o.Actual.Y)
 	for top := 0; top < o.Size.Y; top += grain {
 		squares := map[int]bool{}

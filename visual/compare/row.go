@@ -38,11 +38,11 @@ func (c *comparison) pixel(x, y int, p, q uint32, found *counts) {
 		found.ignored++
 		return
 	case c.options.Exact:
-	case colorDelta(p, q, y*c.shared.X+x) <= c.limit:
+	case c.alike(p, q, y*c.shared.X+x):
 		found.below++
 		c.outcome.faint.set(x, y, c.outcome.Size.X)
 		return
-	case !c.options.CountAntialiased && (antialiased(&c.a, &c.b, x, y) || antialiased(&c.b, &c.a, x, y)):
+	case !c.options.CountAntialiased && (c.antialiased(&c.a, &c.b, x, y) || c.antialiased(&c.b, &c.a, x, y)):
 		found.soft++
 		c.outcome.soft.set(x, y, c.outcome.Size.X)
 		return

@@ -23,6 +23,7 @@ type Comparison struct {
 	JSON        bool   // tell the outcome as one JSON object
 
 	diff      string
+	metric    string
 	threshold float64
 	countSoft bool
 	ignore    []string
@@ -34,6 +35,7 @@ type Comparison struct {
 // Bind makes flags set the options.
 func (c *Comparison) Bind(flags *pflag.FlagSet) {
 	flags.StringVar(&c.diff, "diff", "", "draw what differs into `FILE`; it is not written when nothing does")
+	flags.StringVar(&c.metric, "metric", "yiq", "compare colours in `SPACE`: yiq as pixelmatch 7, oklab as pixelmatch 8")
 	flags.Float64Var(&c.threshold, "threshold", compare.DefaultThreshold, "distance from which two colours differ, 0 to 1")
 	flags.BoolVar(&c.countSoft, "count-antialiased", false, "count pixels that differ as anti-aliasing does")
 	flags.StringArrayVar(&c.ignore, "ignore", nil, "do not look at the region `X,Y,WIDTH,HEIGHT`; may be repeated")
@@ -57,7 +59,11 @@ func (c *Comparison) Name(files ...string) error {
 	if c.window < 1 {
 		return fmt.Errorf("--window %d is not a side of 1 pixel or more", c.window)
 	}
-	c.options = compare.Options{Threshold: max(c.threshold, compare.NoThreshold), CountAntialiased: c.countSoft}
+	metric, known := map[string]compare.Metric{"yiq": compare.YIQ, "oklab": compare.OKLab}[c.metric]
+	if !known {
+		return fmt.Errorf("--metric %q is neither yiq, as pixelmatch 7 counts, nor oklab, as pixelmatch 8 does", c.metric)
+	}
+	c.options = compare.Options{Metric: metric, Threshold: max(c.threshold, compare.NoThreshold), CountAntialiased: c.countSoft}
 	for _, text := range c.ignore {
 		var x, y, width, height int
 		if n, err := fmt.Sscanf(text+" .", "%d,%d,%d,%d .", &x, &y, &width, &height); n != 4 || err != nil || width <= 0 || height <= 0 {
@@ -217,7 +223,7 @@ func (c *Comparison) report(outcome *compare.Outcome) report {
 		SoftEdgePixels: outcome.Antialiased, FaintPixels: outcome.Below, IgnoredPixels: outcome.Ignored,
 		Baseline:  reportedSize{outcome.Baseline.X, outcome.Baseline.Y},
 		Actual:    reportedSize{outcome.Actual.X, outcome.Actual.Y},
-		Threshold: c.threshold, Metric: compare.MetricVersion,
+		Threshold: c.threshold, Metric: string(outcome.Metric),
 	}
 	for _, box := range outcome.Boxes {
 		told.Regions = append(told.Regions, boxOf(box))

@@ -37,7 +37,7 @@ func TestCountsAreThoseOfPixelmatch(t *testing.T) {
 			t.Fatal("pixelmatch counted less pairs than there are")
 		}
 		var want []int
-		if err := json.Unmarshal(lines.Bytes(), &want); err != nil || len(want) != 6 {
+		if err := json.Unmarshal(lines.Bytes(), &want); err != nil || len(want) != 12 {
 			t.Fatalf("%s: %v %v", pair.Name, want, err)
 		}
 		for i, got := range counts(t, pair) {
@@ -71,13 +71,15 @@ func sameSize(t *testing.T) (pairs []corpus.Pair) {
 // counts are those of pixelmatch.mjs, in its order.
 func counts(t *testing.T, pair corpus.Pair) (found []int) {
 	t.Helper()
-	for _, threshold := range []float64{0.05, 0.1, 0.2} {
-		for _, countSoft := range []bool{false, true} {
-			outcome, err := compare.Images(pair.Before, pair.Now, compare.Options{Threshold: threshold, CountAntialiased: countSoft})
-			if err != nil {
-				t.Fatal(err)
+	for _, metric := range []compare.Metric{compare.YIQ, compare.OKLab} {
+		for _, threshold := range []float64{0.05, 0.1, 0.2} {
+			for _, countSoft := range []bool{false, true} {
+				outcome, err := compare.Images(pair.Before, pair.Now, compare.Options{Metric: metric, Threshold: threshold, CountAntialiased: countSoft})
+				if err != nil {
+					t.Fatal(err)
+				}
+				found = append(found, outcome.Changed)
 			}
-			found = append(found, outcome.Changed)
 		}
 	}
 	return found
