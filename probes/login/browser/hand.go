@@ -80,8 +80,10 @@ func (h *hand) Visit(ctx context.Context, link *url.URL) error {
 	if err == nil || h.seen.answer() != nil {
 		return nil
 	}
-	// A person does not wait for the last picture either.
-	if document, _ := h.seen.newest(); limited.Err() != nil && ctx.Err() == nil && document.status != 0 {
+	// A person does not wait for the last picture either, and that a page which was
+	// seen sends them on in circles is told where they look at it.
+	document, pages := h.seen.newest()
+	if limited.Err() != nil && ctx.Err() == nil && (document.status != 0 || pages-h.pages > maxPages) {
 		return nil
 	}
 	return h.explain(ctx, err, "while the page loaded")
