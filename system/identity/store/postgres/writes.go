@@ -46,6 +46,11 @@ func (d *DB) exec(caller context.Context, operation func(context.Context, *pgxpo
 func (d *DB) acknowledged(ctx context.Context, write func(context.Context, *pgx.Conn) error) error {
 	return d.exec(ctx, func(ctx context.Context, pool *pgxpool.Pool) error {
 		return pool.AcquireFunc(ctx, func(connection *pgxpool.Conn) error {
+			// A caller that goes away would take its connection along, and those who
+			// come after it would wait for a handshake instead of the standby.
+			deadline, _ := ctx.Deadline() // exec's
+			ctx, cancel := context.WithDeadline(context.WithoutCancel(ctx), deadline)
+			defer cancel()
 			notes := connection.Conn().PgConn().CustomData()
 			delete(notes, warningKey)
 			if err := named(write(ctx, connection.Conn())); err != nil {
