@@ -217,7 +217,8 @@ func (s *site) run(work func() error) {
 	go func() { done <- work() }()
 }
 
-// startGateway forwards /ui/ to the pages and the rest to the provider.
+// startGateway forwards /ui/ to the pages and the rest to the provider. Like a real
+// one it says honestly that a machine with too much to do kept it waiting.
 func (s *site) startGateway(port int, provider, pages string) error {
 	files, err := s.rig.CA.Issue("gateway")
 	if err != nil {
@@ -239,6 +240,10 @@ func (s *site) startGateway(port int, provider, pages string) error {
 		}
 		r.SetURL(parsed)
 		r.Out.Host = r.In.Host
+	}, ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
+		fmt.Fprintf(logs(), "gateway: %s: %v\n", r.URL.Path, err)
+		w.Header().Set("Retry-After", "1")
+		w.WriteHeader(http.StatusServiceUnavailable)
 	}}
 	server, err := files.Server()
 	if err != nil {
