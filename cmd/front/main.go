@@ -1,5 +1,5 @@
 // Command front is what stands in bin as tocsin. It compares two pictures by
-// itself, for which it starts in a tenth of the time that all of Tocsin needs,
+// itself, for which it starts in a third of the time that all of Tocsin needs,
 // and becomes tocsin-harness, beside it, for everything else: also to say what
 // is wrong with a command line or a picture, so that there is one voice for it.
 package main
@@ -40,7 +40,7 @@ func compare(arguments []string, stdout io.Writer) (code int, compared bool) {
 	flags.Usage = func() {}
 	flags.BoolVar(&asked.JSON, "json", false, "")
 	asked.Bind(flags)
-	if flags.Parse(arguments[2:]) != nil || asked.Name(flags.Args()...) != nil {
+	if flags.Parse(arguments[2:]) != nil || asked.Check(flags.Args()...) != nil {
 		return 0, false
 	}
 	outcome, err := asked.Run()

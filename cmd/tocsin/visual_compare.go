@@ -20,7 +20,7 @@ func (a *app) visualCompareCommand() *cobra.Command {
 			"  tocsin visual compare before.png after.png --json | jq .regions\n" +
 			"  tocsin visual compare before.png after.png --ignore 0,0,300,40 --threshold 0.05",
 		RunE: func(_ *cobra.Command, files []string) error {
-			if err := asked.Name(files...); err != nil {
+			if err := asked.Check(files...); err != nil {
 				return usageError(err)
 			}
 			asked.JSON = a.json

@@ -37,6 +37,8 @@ func (b *Browser) flags() []chromedp.ExecAllocatorOption {
 		// Animated pictures show their first frame (ImageAnimationPolicy of
 		// Chromium's settings).
 		chromedp.Flag("blink-settings", "imageAnimationPolicy=2"),
+		// The last two start pages of their own beside every window, for the popup
+		// of an address bar that nobody sees.
 		chromedp.Flag("disable-features", "Translate,PaintHolding,OptimizationHints,MediaRouter,DialMediaRouteProvider,AutofillServerCommunication,WebUIOmniboxPopup,WebUIOmniboxAimPopup"),
 	}
 	for _, name := range []string{

@@ -12,6 +12,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httputil"
 	"net/url"
@@ -217,8 +218,11 @@ func (s *site) run(work func() error) {
 	go func() { done <- work() }()
 }
 
-// startGateway forwards /ui/ to the pages and the rest to the provider. Like a real
-// one it says honestly that a machine with too much to do kept it waiting.
+// errUnconnected means that a service did not even get to see a request.
+var errUnconnected = errors.New("no connection")
+
+// startGateway forwards /ui/ to the pages and the rest to the provider. Like HAProxy
+// it answers 503 where it gets no connection, and 502 where one breaks.
 func (s *site) startGateway(port int, provider, pages string) error {
 	files, err := s.rig.CA.Issue("gateway")
 	if err != nil {
@@ -228,7 +232,14 @@ func (s *site) startGateway(port int, provider, pages string) error {
 	if err != nil {
 		return err
 	}
-	transport := &http.Transport{TLSClientConfig: upstream, MaxIdleConnsPerHost: 64}
+	dialer := &tls.Dialer{Config: upstream}
+	transport := &http.Transport{MaxIdleConnsPerHost: 64, DialTLSContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+		connection, err := dialer.DialContext(ctx, network, address)
+		if err != nil {
+			return nil, fmt.Errorf("%w: %w", errUnconnected, err)
+		}
+		return connection, nil
+	}}
 	proxy := &httputil.ReverseProxy{Transport: transport, Rewrite: func(r *httputil.ProxyRequest) {
 		target := provider
 		if strings.HasPrefix(r.In.URL.Path, "/ui/") {
@@ -242,6 +253,10 @@ func (s *site) startGateway(port int, provider, pages string) error {
 		r.Out.Host = r.In.Host
 	}, ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
 		fmt.Fprintf(logs(), "gateway: %s: %v\n", r.URL.Path, err)
+		if !errors.Is(err, errUnconnected) {
+			w.WriteHeader(http.StatusBadGateway)
+			return
+		}
 		w.Header().Set("Retry-After", "1")
 		w.WriteHeader(http.StatusServiceUnavailable)
 	}}

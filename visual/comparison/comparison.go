@@ -1,6 +1,6 @@
 // Package comparison is one comparison of two picture files as it is asked for
 // on a command line: the options, the work, and what is told of the outcome. It
-// imports little: a program that only compares starts in a tenth of the time.
+// imports little, so that a program which only compares starts quickly.
 package comparison
 
 import (
@@ -43,9 +43,9 @@ func (c *Comparison) Bind(flags *pflag.FlagSet) {
 	flags.IntVar(&c.window, "window", 16, "say how many pixels differ in the densest square of `PIXELS` a side")
 }
 
-// Name takes the files to compare and reports what is wrong with them or with
+// Check takes the files to compare and reports what is wrong with them or with
 // an option: the person has to write something else.
-func (c *Comparison) Name(files ...string) error {
+func (c *Comparison) Check(files ...string) error {
 	if len(files) != 2 {
 		return fmt.Errorf("%d files to compare: name two, tocsin visual compare A.png B.png", len(files))
 	}

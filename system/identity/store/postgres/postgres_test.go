@@ -255,16 +255,8 @@ func TestWritesAreAcknowledgedOnlyWhenReplicated(t *testing.T) {
 	db := open(t, shared.primary.Port)
 	known := someClient()
 	await(t, func() error { return db.CreateClient(t.Context(), known) })
-	settle := func(names string) {
-		t.Helper()
-		for _, statement := range []string{"ALTER SYSTEM SET synchronous_standby_names = '" + names + "'", "SELECT pg_reload_conf()"} {
-			if err := shared.primary.SQL(context.WithoutCancel(t.Context()), statement); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-	settle("nobody")
-	defer settle("")
+	awaitStandbys(t, "nobody")
+	defer awaitStandbys(t, "")
 	// The server takes the setting up a moment after it was told to.
 	await(t, func() error {
 		if err := db.Save(t.Context(), someGrant()); err == nil {
@@ -294,6 +286,47 @@ func TestWritesAreAcknowledgedOnlyWhenReplicated(t *testing.T) {
 				t.Error(err)
 			}
 		})
+	}
+}
+
+// awaitStandbys makes every commit wait for the standbys of these names.
+func awaitStandbys(t *testing.T, names string) {
+	t.Helper()
+	for _, statement := range []string{"ALTER SYSTEM SET synchronous_standby_names = '" + names + "'", "SELECT pg_reload_conf()"} {
+		if err := shared.primary.SQL(context.WithoutCancel(t.Context()), statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestAWriteKeepsItsConnectionWithoutItsCaller makes a commit wait for a standby
+// that does not exist, and its caller go away meanwhile.
+func TestAWriteKeepsItsConnectionWithoutItsCaller(t *testing.T) {
+	db := open(t, shared.primary.Port)
+	await(t, func() error { return db.Save(t.Context(), someGrant()) })
+	awaitStandbys(t, "nobody")
+	defer awaitStandbys(t, "")
+	const waiting = "SELECT pid FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
+	var pid string
+	saved := make(chan error, 1)
+	await(t, func() error {
+		ctx, leave := context.WithCancel(t.Context())
+		defer leave()
+		go func() { saved <- db.Save(ctx, someGrant()) }()
+		for range 10 { // the server takes the setting up a moment after it was told to
+			var err error
+			if pid, err = shared.primary.Query(t.Context(), "postgres", waiting); err != nil || pid != "" {
+				return err
+			}
+		}
+		return errors.Join(errors.New("no commit waits"), <-saved)
+	})
+	awaitStandbys(t, "")
+	if err := <-saved; err != nil {
+		t.Errorf("the write was given up with its caller: %v", err)
+	}
+	if left, err := shared.primary.Query(t.Context(), "postgres", "SELECT count(*) FROM pg_stat_activity WHERE pid = "+pid); err != nil || left != "1" {
+		t.Errorf("%s of the connection is left, %v", left, err)
 	}
 }
 
