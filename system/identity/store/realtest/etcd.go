@@ -2,7 +2,10 @@ package realtest
 
 import (
 	"context"
+	"crypto/tls"
+	"errors"
 	"fmt"
+	"net/http"
 	"path/filepath"
 	"strings"
 
@@ -29,6 +32,10 @@ func (s *Site) StartEtcd(ctx context.Context, members int) (*Etcd, error) {
 	if err != nil {
 		return nil, err
 	}
+	asks, err := files.Client()
+	if err != nil {
+		return nil, err
+	}
 	cluster := &Etcd{}
 	names, peers, initial := make([]string, members), make([]string, members), make([]string, members)
 	for i := range members {
@@ -50,7 +57,7 @@ func (s *Site) StartEtcd(ctx context.Context, members int) (*Etcd, error) {
 	var group errgroup.Group
 	for i, name := range names {
 		member := s.own(&Process{
-			Name: name, log: filepath.Join(s.dir, name+".log"), ready: accepts(cluster.Ports[i]),
+			Name: name, log: filepath.Join(s.dir, name+".log"), ready: follows(asks, cluster.Endpoints[i]),
 			args: []string{
 				server, "--name=" + name, "--data-dir=" + cluster.Dirs[i],
 				fmt.Sprintf("--unsafe-no-fsync=%t", !s.Durable),
@@ -65,4 +72,26 @@ func (s *Site) StartEtcd(ctx context.Context, members int) (*Etcd, error) {
 		group.Go(func() error { return member.Start(ctx) })
 	}
 	return cluster, group.Wait()
+}
+
+// follows is ready when the member at endpoint has a leader, without which it
+// answers nothing. It takes connections long before, and lets them wait.
+func follows(config *tls.Config, endpoint string) func(context.Context) error {
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: config, DisableKeepAlives: true}}
+	return func(ctx context.Context) error {
+		ctx, cancel := context.WithTimeout(ctx, askLimit)
+		defer cancel()
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, endpoint+"/health", http.NoBody)
+		if err != nil {
+			return err
+		}
+		response, err := client.Do(request)
+		if err != nil {
+			return err
+		}
+		if response.StatusCode != http.StatusOK {
+			err = fmt.Errorf("%s has no leader: %s", endpoint, response.Status)
+		}
+		return errors.Join(err, response.Body.Close())
+	}
 }

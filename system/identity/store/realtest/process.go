@@ -19,7 +19,10 @@ import (
 )
 
 // startLimit bounds how long a part may take to answer.
-const startLimit = 20 * time.Second
+const startLimit = 60 * time.Second
+
+// askLimit bounds one question whether it answers yet.
+const askLimit = time.Second
 
 // Process is one real part.
 type Process struct {
