@@ -24,10 +24,16 @@ RACE    := $(addsuffix /...,./chaos ./internal/journal ./probes/checkpoint ./pro
            ./probes/reload ./probes/schedule ./scenarios/engine ./scenarios/ledger \
            ./system/hsm/client ./system/hsm/pkcs11pool ./system/identity/attempts ./system/identity/clients \
            ./system/identity/keyset ./system/identity/store/hedge ./system/lab/fault ./visual/capture ./internal/browser)
+# These start databases, browsers or whole programs and hold them to time limits.
+# They run one after another, with nothing beside them.
+REAL    := ./cmd/tocsin ./internal/browser ./probes/login/browser ./system/identity ./system/identity/store/... \
+           ./system/ui ./visual ./visual/accessibility ./visual/capture
 # Some of its checks wait half a minute for a code to grow old; they run in full
 # with the other interoperability tests.
 WAITING := ./system/interop/conformance
 FUZZTIME ?= 20s
+# Compilers give way to the tests that run beside them.
+TEST    := go test -toolexec 'nice -n 19'
 
 .PHONY: help
 help: ## Show this list
@@ -89,9 +95,11 @@ test-long: test test-interop ## Run every test, look back over a year of history
 
 .PHONY: test-unit
 test-unit: ## Run the tests of every package
-	go test -race $(RACE)
-	go test $$(go list ./... | grep -vxFf <(go list $(RACE) $(WAITING)))
-	go test -short $(WAITING)
+	$(TEST) -race $$(go list $(RACE) | grep -vxFf <(go list $(REAL)))
+	$(TEST) -race -p 1 $$(go list $(RACE) | grep -xFf <(go list $(REAL)))
+	$(TEST) $$(go list ./... | grep -vxFf <(go list $(RACE) $(REAL) $(WAITING)))
+	$(TEST) -p 1 $$(go list $(REAL) | grep -vxFf <(go list $(RACE)))
+	$(TEST) -short $(WAITING)
 
 .PHONY: test-e2e
 test-e2e: build bin/k6 ## Run the whole story against a real lab
