@@ -34,6 +34,9 @@ WAITING := ./system/interop/conformance
 FUZZTIME ?= 20s
 # Compilers give way to the tests that run beside them.
 TEST    := go test -toolexec 'nice -n 19'
+# Of the packages in the first list, those that are in the second, or are not.
+within   = $$(go list $(1) | grep -xFf <(go list $(2)))
+without  = $$(go list $(1) | grep -vxFf <(go list $(2)))
 
 .PHONY: help
 help: ## Show this list
@@ -94,12 +97,12 @@ test-long: test test-interop ## Run every test, look back over a year of history
 	$(MAKE) --no-print-directory fuzz FUZZTIME=1m
 
 .PHONY: test-unit
-test-unit: ## Run the tests of every package
-	$(TEST) -race $$(go list $(RACE) | grep -vxFf <(go list $(REAL)))
-	$(TEST) -race -p 1 $$(go list $(RACE) | grep -xFf <(go list $(REAL)))
-	$(TEST) $$(go list ./... | grep -vxFf <(go list $(RACE) $(REAL) $(WAITING)))
-	$(TEST) -p 1 $$(go list $(REAL) | grep -vxFf <(go list $(RACE)))
-	$(TEST) -short $(WAITING)
+test-unit: bin/k6 ## Run the tests of every package
+	@$(TEST) -race $(call without,$(RACE),$(REAL))
+	@$(TEST) -race -p 1 $(call within,$(RACE),$(REAL))
+	@$(TEST) $(call without,./...,$(RACE) $(REAL) $(WAITING))
+	@$(TEST) -p 1 $(call without,$(REAL),$(RACE))
+	@$(TEST) -short $(WAITING)
 
 .PHONY: test-e2e
 test-e2e: build bin/k6 ## Run the whole story against a real lab
