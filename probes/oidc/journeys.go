@@ -48,15 +48,6 @@ func newBound(cfg Config) (*journey.Probe, error) {
 		func(ctx context.Context, s *Session) error { return s.loginAndAsk(ctx, Request{Bound: true}) })
 }
 
-// Probes makes every probe that a target file allows.
-func Probes(t *target.Target) ([]probes.Probe, error) {
-	cfg, err := FromTarget(t)
-	if err != nil {
-		return nil, err
-	}
-	return cfg.Probes()
-}
-
 // Probes makes every probe that the configuration allows: the logins, the
 // journeys of single features, and the checks of endpoints, keys and clocks.
 func (c Config) Probes() ([]probes.Probe, error) {
