@@ -47,6 +47,18 @@ func Parse(file string, data []byte, into any) (*Document, error) {
 	return &Document{file: file, places: walk.places}, nil
 }
 
+// Report is told what is wrong with the value at a key, and what to write
+// instead. The key is relative to what is being checked.
+type Report = func(key, problem, hint string)
+
+// Under reports what is relative to the value at key to a report that the value
+// itself is relative to.
+func Under(key string, report Report) Report {
+	return func(below, problem, hint string) {
+		report(strings.TrimSuffix(key+"."+below, "."), problem, hint)
+	}
+}
+
 // Problem describes what is wrong with the value at key. A key that the file
 // lacks is reported at the nearest part of its path that the file has.
 func (d *Document) Problem(key, problem, hint string) *Error {

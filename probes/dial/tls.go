@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"tocsin/internal/strictyaml"
 	"tocsin/internal/verdict"
 	"tocsin/probes/exchange"
 )
@@ -41,7 +42,7 @@ func Absolute(folder, path string) string {
 }
 
 // Check reports what is wrong, by keys relative to t.
-func (t *TLS) Check(report func(key, problem, hint string)) {
+func (t *TLS) Check(report strictyaml.Report) {
 	if _, err := t.Roots(nil); err != nil {
 		report("ca_file", err.Error(), "")
 	}

@@ -18,10 +18,6 @@ import (
 	"tocsin/probes/dial"
 )
 
-// Report is told what is wrong with the value at a key of the configuration,
-// and what to write instead. The key is relative to the configuration.
-type Report = func(key, problem, hint string)
-
 // Config of a gRPC probe, as it stands in a plan file. Its time limit is that of
 // the check.
 type Config struct {
@@ -71,9 +67,9 @@ func (c *Config) Resolve(folder string) {
 
 // Check reports all that is wrong with the values of c, and fills in what is
 // promised by default.
-func (c *Config) Check(report Report) {
+func (c *Config) Check(report strictyaml.Report) {
 	checkAddress(c.Address, report)
-	c.TLS.Check(func(key, problem, hint string) { report("tls."+key, problem, hint) })
+	c.TLS.Check(strictyaml.Under("tls", report))
 	switch {
 	case c.Plaintext && c.TLS != (dial.TLS{}):
 		report("tls", "is of no use in plaintext", "keep one of them")
@@ -104,7 +100,7 @@ func (c *Config) Check(report Report) {
 	}
 }
 
-func checkAddress(address string, report Report) {
+func checkAddress(address string, report strictyaml.Report) {
 	host, port, err := net.SplitHostPort(address)
 	number, portErr := strconv.Atoi(port)
 	switch {
@@ -115,7 +111,7 @@ func checkAddress(address string, report Report) {
 	}
 }
 
-func (c *Config) checkMetadata(report Report) {
+func (c *Config) checkMetadata(report strictyaml.Report) {
 	for _, name := range slices.Sorted(maps.Keys(c.Metadata)) {
 		checkName(name, "metadata."+name, report)
 		if !httpguts.ValidHeaderFieldValue(c.Metadata[name]) {
@@ -141,7 +137,7 @@ func (c *Config) checkMetadata(report Report) {
 }
 
 // checkName refuses what gRPC keeps for itself (gRPC over HTTP/2, Requests).
-func checkName(name, key string, report Report) {
+func checkName(name, key string, report strictyaml.Report) {
 	lower := strings.ToLower(name)
 	if !httpguts.ValidHeaderFieldName(name) {
 		report(key, fmt.Sprintf("%q is no name of metadata", name), "")

@@ -26,7 +26,7 @@ import (
 	"google.golang.org/grpc/peer"
 	"google.golang.org/grpc/status"
 
-	"tocsin/internal/strictyaml"
+	"tocsin/internal/strictyaml/yamltest"
 	"tocsin/internal/verdict"
 	"tocsin/probes"
 	"tocsin/probes/dial/dialtest"
@@ -40,25 +40,10 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// configure reads a configuration as it stands in a plan file.
-func configure(t testing.TB, text string) (grpccheck.Config, []string) {
-	t.Helper()
-	var cfg grpccheck.Config
-	document, err := strictyaml.Parse("plan.yaml", []byte(text), &cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var problems []string
-	cfg.Check(func(key, problem, hint string) {
-		problems = append(problems, document.Problem(key, problem, hint).Error())
-	})
-	return cfg, problems
-}
-
 // run makes one run of one attempt with a time limit.
 func run(t testing.TB, text string, limit time.Duration) probes.Result {
 	t.Helper()
-	cfg, problems := configure(t, text)
+	cfg, problems := yamltest.Read[grpccheck.Config](t, text)
 	if problems != nil {
 		t.Fatal(problems)
 	}
@@ -329,7 +314,7 @@ func TestWhatIsWrongInAConfigurationIsNamedWithItsLine(t *testing.T) {
 		"a key alone":              {"address: a:1\ntls: {key_file: x}", `key "tls.key_file": stands without cert_file`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, problems := configure(t, tc.text)
+			_, problems := yamltest.Read[grpccheck.Config](t, tc.text)
 			if len(problems) != 1 || !strings.Contains(problems[0], tc.want) {
 				t.Errorf("got %q, want %s", problems, tc.want)
 			}
@@ -338,7 +323,7 @@ func TestWhatIsWrongInAConfigurationIsNamedWithItsLine(t *testing.T) {
 }
 
 func BenchmarkRun(b *testing.B) {
-	cfg, _ := configure(b, "plaintext: true\naddress: "+serve(b, healthy))
+	cfg, _ := yamltest.Read[grpccheck.Config](b, "plaintext: true\naddress: "+serve(b, healthy))
 	probe, err := grpccheck.New(journey.Config{}, "svc", cfg)
 	if err != nil {
 		b.Fatal(err)

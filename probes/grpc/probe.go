@@ -32,7 +32,7 @@ type check struct {
 // New makes the gRPC probe of that name. Base is what it shares with the other
 // probes of the target.
 func New(base journey.Config, name string, cfg Config) (probes.Probe, error) {
-	if err := journey.FirstProblem(cfg.Check); err != nil {
+	if err := journey.Problems(cfg.Check); err != nil {
 		return nil, fmt.Errorf("grpc probe %s: %w", name, err)
 	}
 	if base.AttemptTimeout == 0 {

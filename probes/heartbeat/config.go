@@ -10,6 +10,8 @@ import (
 	"regexp"
 	"strings"
 	"time"
+
+	"tocsin/internal/strictyaml"
 )
 
 // Config is one job that must report.
@@ -45,7 +47,7 @@ func (c *Config) Resolve(folder string) {
 
 // Check reports what is wrong, by keys that are relative to the heartbeat. The
 // token is looked at by CheckToken: only who takes reports needs it.
-func (c *Config) Check(report func(key, problem, hint string)) {
+func (c *Config) Check(report strictyaml.Report) {
 	if !named.MatchString(c.Name) {
 		report("name", fmt.Sprintf("%q is no name", c.Name), "use up to 64 of a-z, 0-9, - and _")
 	}

@@ -11,11 +11,9 @@ import (
 
 	"github.com/theory/jsonpath"
 	"golang.org/x/net/http/httpguts"
-)
 
-// Report is told what is wrong with the value at a key of the configuration,
-// and what to write instead. The key is relative to the configuration.
-type Report = func(key, problem, hint string)
+	"tocsin/internal/strictyaml"
+)
 
 const (
 	maxRedirects = 20
@@ -23,7 +21,7 @@ const (
 )
 
 // Check reports all that is wrong with the values of c.
-func (c *Config) Check(report Report) {
+func (c *Config) Check(report strictyaml.Report) {
 	c.checkAddress(report)
 	if c.Method != "" && (!httpguts.ValidHeaderFieldName(c.Method) || c.Method != strings.ToUpper(c.Method)) {
 		report("method", fmt.Sprintf("%q is no method", c.Method), "write it in capitals, such as "+http.MethodPost)
@@ -33,17 +31,17 @@ func (c *Config) Check(report Report) {
 		report("body_file", "stands beside body", "keep one of them")
 	}
 	checkFile(report, "body_file", c.BodyFile)
-	c.TLS.Check(func(key, problem, hint string) { report("tls."+key, problem, hint) })
+	c.TLS.Check(strictyaml.Under("tls", report))
 	if c.Redirects < 0 || c.Redirects > maxRedirects {
 		report("redirects", fmt.Sprintf("%d is outside 0 to %d", c.Redirects, maxRedirects), "")
 	}
 	if c.Attempts < 0 || c.Attempts > 5 {
 		report("attempts", fmt.Sprintf("%d is outside 1 to 5", c.Attempts), "")
 	}
-	c.Expect.check(func(key, problem, hint string) { report("expect."+key, problem, hint) })
+	c.Expect.check(strictyaml.Under("expect", report))
 }
 
-func (c *Config) checkAddress(report Report) {
+func (c *Config) checkAddress(report strictyaml.Report) {
 	if c.URL == "" {
 		report("url", "is missing", "")
 		return
@@ -61,7 +59,7 @@ func (c *Config) checkAddress(report Report) {
 	}
 }
 
-func (c *Config) checkHeaders(report Report) {
+func (c *Config) checkHeaders(report strictyaml.Report) {
 	for _, name := range sortedKeys(c.Headers) {
 		checkHeader(report, "headers."+name, name)
 		if !httpguts.ValidHeaderFieldValue(c.Headers[name]) {
@@ -80,7 +78,7 @@ func (c *Config) checkHeaders(report Report) {
 	}
 }
 
-func checkHeader(report Report, key, name string) {
+func checkHeader(report strictyaml.Report, key, name string) {
 	if !httpguts.ValidHeaderFieldName(name) {
 		report(key, fmt.Sprintf("%q is no name of a header", name), "")
 	}
@@ -90,7 +88,7 @@ func checkHeader(report Report, key, name string) {
 	}
 }
 
-func checkFile(report Report, key, path string) {
+func checkFile(report strictyaml.Report, key, path string) {
 	if path == "" {
 		return
 	}
@@ -103,7 +101,7 @@ func checkFile(report Report, key, path string) {
 	}
 }
 
-func (e *Expect) check(report Report) {
+func (e *Expect) check(report strictyaml.Report) {
 	for index, status := range e.Status {
 		if _, err := parseStatus(status); err != nil {
 			report(fmt.Sprintf("status[%d]", index), err.Error(), "write a code such as 204 or a class such as 2xx")
@@ -119,17 +117,17 @@ func (e *Expect) check(report Report) {
 		report("certificate_days", "is negative", "")
 	}
 	for index, assertion := range e.Headers {
-		assertion.check(prefixed(report, fmt.Sprintf("headers[%d].", index)))
+		assertion.check(strictyaml.Under(fmt.Sprintf("headers[%d]", index), report))
 	}
 	for index, assertion := range e.Body {
-		assertion.check(prefixed(report, fmt.Sprintf("body[%d].", index)))
+		assertion.check(strictyaml.Under(fmt.Sprintf("body[%d]", index), report))
 	}
 	for index, assertion := range e.JSON {
-		assertion.check(prefixed(report, fmt.Sprintf("json[%d].", index)))
+		assertion.check(strictyaml.Under(fmt.Sprintf("json[%d]", index), report))
 	}
 }
 
-func (h HeaderAssertion) check(report Report) {
+func (h HeaderAssertion) check(report strictyaml.Report) {
 	if !httpguts.ValidHeaderFieldName(h.Name) {
 		report("name", fmt.Sprintf("%q is no name of a header", h.Name), "")
 	}
@@ -139,7 +137,7 @@ func (h HeaderAssertion) check(report Report) {
 	}
 }
 
-func (b BodyAssertion) check(report Report) {
+func (b BodyAssertion) check(report strictyaml.Report) {
 	checkPattern(report, "matches", b.Matches)
 	checkPattern(report, "lacks", b.Lacks)
 	if count(b.Matches != "", b.Lacks != "") != 1 {
@@ -147,7 +145,7 @@ func (b BodyAssertion) check(report Report) {
 	}
 }
 
-func (j JSONAssertion) check(report Report) {
+func (j JSONAssertion) check(report strictyaml.Report) {
 	if _, err := jsonpath.Parse(j.Path); err != nil {
 		report("path", fmt.Sprintf("is no JSONPath (RFC 9535): %v", err), "")
 	}
@@ -165,15 +163,9 @@ func (j JSONAssertion) check(report Report) {
 	}
 }
 
-func checkPattern(report Report, key, pattern string) {
+func checkPattern(report strictyaml.Report, key, pattern string) {
 	if _, err := regexp.Compile(pattern); err != nil {
 		report(key, fmt.Sprintf("is no regular expression (RE2): %v", err), "")
-	}
-}
-
-func prefixed(report Report, prefix string) Report {
-	return func(key, problem, hint string) {
-		report(strings.TrimSuffix(prefix+key, "."), problem, hint)
 	}
 }
 

@@ -18,7 +18,7 @@ import (
 
 	"go.uber.org/goleak"
 
-	"tocsin/internal/strictyaml"
+	"tocsin/internal/strictyaml/yamltest"
 	"tocsin/internal/verdict"
 	"tocsin/probes"
 	httpcheck "tocsin/probes/http"
@@ -29,21 +29,6 @@ func TestMain(m *testing.M) {
 	// What the servers of these tests say about clients that leave is no news.
 	log.SetOutput(io.Discard)
 	goleak.VerifyTestMain(m)
-}
-
-// configure reads a configuration as it stands in a plan file.
-func configure(t *testing.T, text string) (httpcheck.Config, []string) {
-	t.Helper()
-	var cfg httpcheck.Config
-	document, err := strictyaml.Parse("plan.yaml", []byte(text), &cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var problems []string
-	cfg.Check(func(key, problem, hint string) {
-		problems = append(problems, document.Problem(key, problem, hint).Error())
-	})
-	return cfg, problems
 }
 
 // run makes one run of one attempt with a time limit.
@@ -142,7 +127,7 @@ func TestEachWayToBreakHasItsReason(t *testing.T) {
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			cfg, problems := configure(t, "url: "+tc.url+"\nexpect: "+tc.more)
+			cfg, problems := yamltest.Read[httpcheck.Config](t, "url: "+tc.url+"\nexpect: "+tc.more)
 			if problems != nil {
 				t.Fatal(problems)
 			}
@@ -170,7 +155,7 @@ func TestRedirectsAreFollowedAsFarAsIsAllowed(t *testing.T) {
 		"from https to http": {secure, verdict.Redirect, "redirect"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			cfg, problems := configure(t, fmt.Sprintf("url: %s\nredirects: 3\ntls: {ca_file: %s}", tc.url, authority))
+			cfg, problems := yamltest.Read[httpcheck.Config](t, fmt.Sprintf("url: %s\nredirects: 3\ntls: {ca_file: %s}", tc.url, authority))
 			if problems != nil {
 				t.Fatal(problems)
 			}
@@ -199,7 +184,7 @@ func TestSecretsGoToTheirOriginOnlyAndNeverIntoResults(t *testing.T) {
 		t.Fatal(err)
 	}
 	for path, want := range map[string]string{"/near": secret, "/far": ""} {
-		cfg, problems := configure(t, fmt.Sprintf("url: %s%s\nredirects: 1\nheader_files: {Authorization: %s}\nexpect: {json: [{path: $.a, equals: 1}]}", server.URL, path, file))
+		cfg, problems := yamltest.Read[httpcheck.Config](t, fmt.Sprintf("url: %s%s\nredirects: 1\nheader_files: {Authorization: %s}\nexpect: {json: [{path: $.a, equals: 1}]}", server.URL, path, file))
 		if problems != nil {
 			t.Fatal(problems)
 		}
@@ -243,7 +228,7 @@ func TestCertificatesAreJudged(t *testing.T) {
 				if tc.foreign {
 					_, authority = secured(t, http.NotFoundHandler(), nil, nil)
 				}
-				cfg, problems := configure(t, fmt.Sprintf("url: %s\ntls: {ca_file: %s}\nexpect: {certificate_days: %d}", address, authority, tc.days))
+				cfg, problems := yamltest.Read[httpcheck.Config](t, fmt.Sprintf("url: %s\ntls: {ca_file: %s}\nexpect: {certificate_days: %d}", address, authority, tc.days))
 				if problems != nil {
 					t.Fatal(problems)
 				}
@@ -276,7 +261,7 @@ func TestCertificatesAreJudged(t *testing.T) {
 }
 
 func TestPhasesThatWereNotReachedAreAbsent(t *testing.T) {
-	cfg, _ := configure(t, "url: https://"+deaf(t))
+	cfg, _ := yamltest.Read[httpcheck.Config](t, "url: https://"+deaf(t))
 	result := run(t, cfg, 200*time.Millisecond)
 	phases := result.Steps[0].Phases
 	if phases.Connect == nil || phases.TLS != nil || phases.FirstByte != nil || phases.Transfer != nil {
@@ -312,7 +297,7 @@ func TestWhatIsWrongInAConfigurationIsNamedWithItsLine(t *testing.T) {
 		"a lower-case method":      {"url: https://a.example\nmethod: post", `key "method"`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, problems := configure(t, tc.text)
+			_, problems := yamltest.Read[httpcheck.Config](t, tc.text)
 			if len(problems) != 1 || !strings.Contains(problems[0], tc.want) {
 				t.Errorf("got %q, want %s", problems, tc.want)
 			}

@@ -65,7 +65,7 @@ func New(base journey.Config, name string, cfg Config) (probes.Probe, error) {
 }
 
 func newCheck(cfg Config, base journey.Config) (*check, error) {
-	if err := journey.FirstProblem(cfg.Check); err != nil {
+	if err := journey.Problems(cfg.Check); err != nil {
 		return nil, err
 	}
 	c := &check{

@@ -3,15 +3,16 @@ package journey
 import (
 	"errors"
 	"strings"
+
+	"tocsin/internal/strictyaml"
 )
 
-// FirstProblem is the first of what check reports about a configuration, with
-// its key and what would be right; nil where there is nothing wrong.
-func FirstProblem(check func(report func(key, problem, hint string))) (err error) {
+// Problems is all that check reports about a configuration, each with its key
+// and what would be right; nil where there is nothing wrong.
+func Problems(check func(report strictyaml.Report)) error {
+	var wrong []error
 	check(func(key, problem, hint string) {
-		if err == nil {
-			err = errors.New(strings.Trim(strings.Join([]string{key + " " + problem, hint}, "; "), "; "))
-		}
+		wrong = append(wrong, errors.New(strings.Trim(strings.Join([]string{key + " " + problem, hint}, "; "), "; ")))
 	})
-	return err
+	return errors.Join(wrong...)
 }

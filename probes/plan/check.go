@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"tocsin/internal/strictyaml"
 	"tocsin/probes"
 	grpccheck "tocsin/probes/grpc"
 	httpcheck "tocsin/probes/http"
@@ -47,7 +48,7 @@ type kind struct {
 	// set is true where the file has it.
 	set     bool
 	resolve func(folder string)
-	check   func(report func(key, problem, hint string))
+	check   func(report strictyaml.Report)
 	probe   func(base journey.Config, name string) (probes.Probe, error)
 }
 
@@ -57,7 +58,7 @@ type kind struct {
 type configuration[C any] interface {
 	*C
 	Resolve(folder string)
-	Check(report func(key, problem, hint string))
+	Check(report strictyaml.Report)
 }
 
 // kindOf ties a configuration to the key it has in the file and to the probe
@@ -66,7 +67,7 @@ func kindOf[C any, P configuration[C]](key string, cfg P, build func(journey.Con
 	return kind{
 		key: key, set: cfg != nil,
 		resolve: func(folder string) { cfg.Resolve(folder) },
-		check:   func(report func(key, problem, hint string)) { cfg.Check(report) },
+		check:   func(report strictyaml.Report) { cfg.Check(report) },
 		probe: func(base journey.Config, name string) (probes.Probe, error) {
 			return build(base, name, *cfg)
 		},

@@ -67,7 +67,7 @@ func (c *checker) file(f *File) {
 		c.report("maintenance"+problem.Key, problem.Text, problem.Hint)
 	}
 	if f.Quorum != nil {
-		f.Quorum.Check(func(key, problem, hint string) { c.report("quorum."+key, problem, hint) })
+		f.Quorum.Check(strictyaml.Under("quorum", c.report))
 	}
 	seen := make(map[string]bool, len(f.Checks)+len(f.Heartbeats))
 	for index := range f.Checks {

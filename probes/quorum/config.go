@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"tocsin/internal/strictyaml"
 	"tocsin/probes"
 )
 
@@ -18,7 +19,7 @@ type Config struct {
 }
 
 // Check fills defaults in and reports what is wrong.
-func (c *Config) Check(report func(key, problem, hint string)) {
+func (c *Config) Check(report strictyaml.Report) {
 	if len(c.Checkpoints) == 0 {
 		report("checkpoints", "no checkpoint is named", "name those that vote, such as [a, b, c]")
 		return

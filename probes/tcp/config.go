@@ -10,12 +10,9 @@ import (
 	"strings"
 	"time"
 
+	"tocsin/internal/strictyaml"
 	"tocsin/probes/dial"
 )
-
-// Report is told what is wrong with the value at a key of the configuration,
-// and what to write instead. The key is relative to the configuration.
-type Report = func(key, problem, hint string)
 
 // Config of a TCP probe, as it stands in a plan file. Its time limit is that of
 // the check.
@@ -81,7 +78,7 @@ func (c *Config) Resolve(folder string) {
 }
 
 // Check reports all that is wrong with the values of c.
-func (c *Config) Check(report Report) {
+func (c *Config) Check(report strictyaml.Report) {
 	checkAddress(c.Address, report)
 	if c.StartTLS != "" && !slices.Contains(dial.Preludes(), c.StartTLS) {
 		report("starttls", fmt.Sprintf("unknown protocol %q", c.StartTLS), "choose from "+strings.Join(dial.Preludes(), ", ")+", or set starttls: true at a turn of the dialogue")
@@ -108,8 +105,8 @@ func (c *Config) Check(report Report) {
 
 // checkTLS looks for TLS that would begin twice, and for promises about TLS
 // where there is none.
-func (c *Config) checkTLS(report Report) {
-	c.TLS.Check(func(key, problem, hint string) { report("tls."+key, problem, hint) })
+func (c *Config) checkTLS(report strictyaml.Report) {
+	c.TLS.Check(strictyaml.Under("tls", report))
 	begins := 0
 	for _, yes := range append(c.turnsToTLS(), c.Secure, c.StartTLS != "") {
 		if yes {
@@ -137,7 +134,7 @@ func (c *Config) turnsToTLS() []bool {
 	return turns
 }
 
-func checkAddress(address string, report Report) {
+func checkAddress(address string, report strictyaml.Report) {
 	host, port, err := net.SplitHostPort(address)
 	number, portErr := strconv.Atoi(port)
 	switch {
@@ -149,7 +146,7 @@ func checkAddress(address string, report Report) {
 }
 
 // check reports what is wrong with a turn, and makes its expressions.
-func (t *Turn) check(groups []string, report Report) {
+func (t *Turn) check(groups []string, report strictyaml.Report) {
 	if t.Send != "" && t.SendFile != "" {
 		report("send_file", "stands beside send", "keep one of them, or make two turns")
 	}
@@ -177,7 +174,7 @@ func (t *Turn) check(groups []string, report Report) {
 	}
 }
 
-func pattern(key, text string, report Report) *regexp.Regexp {
+func pattern(key, text string, report strictyaml.Report) *regexp.Regexp {
 	if text == "" {
 		return nil
 	}

@@ -15,7 +15,7 @@ import (
 
 	"go.uber.org/goleak"
 
-	"tocsin/internal/strictyaml"
+	"tocsin/internal/strictyaml/yamltest"
 	"tocsin/internal/verdict"
 	"tocsin/probes"
 	"tocsin/probes/dial/dialtest"
@@ -25,25 +25,10 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// configure reads a configuration as it stands in a plan file.
-func configure(t testing.TB, text string) (tcpcheck.Config, []string) {
-	t.Helper()
-	var cfg tcpcheck.Config
-	document, err := strictyaml.Parse("plan.yaml", []byte(text), &cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var problems []string
-	cfg.Check(func(key, problem, hint string) {
-		problems = append(problems, document.Problem(key, problem, hint).Error())
-	})
-	return cfg, problems
-}
-
 // run makes one run of one attempt with a time limit.
 func run(t testing.TB, text string, limit time.Duration) probes.Result {
 	t.Helper()
-	cfg, problems := configure(t, text)
+	cfg, problems := yamltest.Read[tcpcheck.Config](t, text)
 	if problems != nil {
 		t.Fatal(problems)
 	}
@@ -238,7 +223,7 @@ func TestWhatIsSentFromAFileIsNeverShown(t *testing.T) {
 	if result.Reason != verdict.Assertion || !strings.Contains(shown, "no user [from a file]") || strings.Contains(shown, "canary") {
 		t.Errorf("%s: %s", result.Reason, shown)
 	}
-	cfg, _ := configure(t, text)
+	cfg, _ := yamltest.Read[tcpcheck.Config](t, text)
 	if err := os.Remove(file); err != nil {
 		t.Fatal(err)
 	}
@@ -266,7 +251,7 @@ func TestWhatIsWrongInAConfigurationIsNamedWithItsLine(t *testing.T) {
 		"too many bytes":            {"address: a:1\ndialogue:\n- {bytes: 70000}", "outside 1 to"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, problems := configure(t, tc.text)
+			_, problems := yamltest.Read[tcpcheck.Config](t, tc.text)
 			if len(problems) != 1 || !strings.Contains(problems[0], tc.want) {
 				t.Errorf("got %q, want %s", problems, tc.want)
 			}
@@ -276,7 +261,7 @@ func TestWhatIsWrongInAConfigurationIsNamedWithItsLine(t *testing.T) {
 
 func BenchmarkRun(b *testing.B) {
 	address := dialtest.Serve(b, func(c net.Conn) { _, _ = io.Copy(c, c) })
-	cfg, _ := configure(b, "address: "+address+"\ndialogue: [{send: \"PING\\r\\n\", expect: PING}]")
+	cfg, _ := yamltest.Read[tcpcheck.Config](b, "address: "+address+"\ndialogue: [{send: \"PING\\r\\n\", expect: PING}]")
 	probe, err := tcpcheck.New(journey.Config{}, "port", cfg)
 	if err != nil {
 		b.Fatal(err)

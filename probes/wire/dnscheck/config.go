@@ -78,11 +78,8 @@ func (c *Config) Resolve(folder string) {
 	}
 }
 
-// Report is told what is wrong with the value at a key, and what to write.
-type Report = func(key, problem, hint string)
-
 // Check fills defaults in and reports what is wrong.
-func (c *Config) Check(report Report) {
+func (c *Config) Check(report strictyaml.Report) {
 	if c.Settle == 0 {
 		c.Settle = 3 * time.Second
 	}
@@ -104,7 +101,7 @@ func (c *Config) Check(report Report) {
 	}
 }
 
-func checkServers(key string, servers []string, report Report) {
+func checkServers(key string, servers []string, report strictyaml.Report) {
 	for i, server := range servers {
 		host, port, err := net.SplitHostPort(server)
 		if err != nil {
@@ -119,14 +116,14 @@ func checkServers(key string, servers []string, report Report) {
 	}
 }
 
-func checkName(key, name string, report Report) string {
+func checkName(key, name string, report strictyaml.Report) string {
 	if _, ok := dns.IsDomainName(name); !ok || name == "" {
 		report(key, fmt.Sprintf("%q is no domain name", name), "")
 	}
 	return dns.CanonicalName(name)
 }
 
-func (r *Record) check(key string, report Report) {
+func (r *Record) check(key string, report strictyaml.Report) {
 	r.Name = checkName(key+".name", r.Name, report)
 	r.Type = strings.ToUpper(r.Type)
 	kind, known := dns.StringToType[r.Type]
@@ -165,7 +162,7 @@ const (
 	requireInsecure = string(dnssec.Insecure)
 )
 
-func (d *DNSSEC) check(report Report) {
+func (d *DNSSEC) check(report strictyaml.Report) {
 	if d.Require == "" {
 		d.Require = requireSecure
 	}

@@ -2,7 +2,6 @@ package dnscheck
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -29,9 +28,7 @@ type check struct {
 
 // New makes the probe of that name.
 func New(base journey.Config, name string, c Config) (probes.Probe, error) {
-	var wrong []error
-	c.Check(func(key, problem, hint string) { wrong = append(wrong, fmt.Errorf("%s %s; %s", key, problem, hint)) })
-	if err := errors.Join(wrong...); err != nil {
+	if err := journey.Problems(c.Check); err != nil {
 		return nil, fmt.Errorf("DNS check %s: %w", name, err)
 	}
 	if base.AttemptTimeout == 0 {

@@ -74,7 +74,7 @@ func (c *Config) Resolve(string) {}
 const year = 365 * 24 * time.Hour
 
 // Check fills defaults in and reports what is wrong.
-func (c *Config) Check(report func(key, problem, hint string)) {
+func (c *Config) Check(report strictyaml.Report) {
 	if c.Policy == "" {
 		c.Policy = PolicyStrict
 	}
@@ -101,7 +101,7 @@ func (c *Config) Check(report func(key, problem, hint string)) {
 	}
 }
 
-func (c *Config) checkURL(report func(key, problem, hint string)) {
+func (c *Config) checkURL(report strictyaml.Report) {
 	parsed, err := url.Parse(c.URL)
 	switch {
 	case c.URL == "":
@@ -115,7 +115,7 @@ func (c *Config) checkURL(report func(key, problem, hint string)) {
 	}
 }
 
-func (r *Route) check(key string, report func(key, problem, hint string)) {
+func (r *Route) check(key string, report strictyaml.Report) {
 	if r.Method == "" {
 		r.Method = http.MethodGet
 	}
@@ -138,7 +138,7 @@ func (r *Route) check(key string, report func(key, problem, hint string)) {
 	checkExcept(key+".except", r.Except, report)
 }
 
-func checkExcept(key string, names []string, report func(key, problem, hint string)) {
+func checkExcept(key string, names []string, report strictyaml.Report) {
 	for _, name := range names {
 		if slices.Contains(ruleNames(), name) {
 			continue

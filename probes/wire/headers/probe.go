@@ -2,7 +2,6 @@ package headers
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -18,9 +17,7 @@ import (
 
 // New makes the probe of that name.
 func New(base journey.Config, name string, c Config) (probes.Probe, error) {
-	var wrong []error
-	c.Check(func(key, problem, hint string) { wrong = append(wrong, fmt.Errorf("%s %s; %s", key, problem, hint)) })
-	if err := errors.Join(wrong...); err != nil {
+	if err := journey.Problems(c.Check); err != nil {
 		return nil, fmt.Errorf("header check %s: %w", name, err)
 	}
 	// The plan's list stays as it is.

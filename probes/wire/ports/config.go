@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"tocsin/internal/strictyaml"
 )
 
 // Config of a sweep, as it stands in a plan file.
@@ -49,7 +51,7 @@ const (
 func (c *Config) Resolve(string) {}
 
 // Check fills defaults in and reports what is wrong.
-func (c *Config) Check(report func(key, problem, hint string)) {
+func (c *Config) Check(report strictyaml.Report) {
 	c.defaults()
 	switch {
 	case len(c.Hosts) == 0:
@@ -92,7 +94,7 @@ func (c *Config) defaults() {
 	}
 }
 
-func checkHost(key, host string, report func(key, problem, hint string)) {
+func checkHost(key, host string, report strictyaml.Report) {
 	if _, err := netip.ParsePrefix(host); err == nil {
 		report(key, fmt.Sprintf("%q is a network", host), "name each host: a sweep asks nobody else")
 		return
@@ -102,7 +104,7 @@ func checkHost(key, host string, report func(key, problem, hint string)) {
 	}
 }
 
-func checkPorts(key string, ports []int, report func(key, problem, hint string)) {
+func checkPorts(key string, ports []int, report strictyaml.Report) {
 	for _, port := range ports {
 		if port < 1 || port > lastPort {
 			report(key, fmt.Sprintf("%d is no port", port), "")
@@ -110,7 +112,7 @@ func checkPorts(key string, ports []int, report func(key, problem, hint string))
 	}
 }
 
-func between(key string, value, least, most int, report func(key, problem, hint string)) {
+func between(key string, value, least, most int, report strictyaml.Report) {
 	if value < least || value > most {
 		report(key, fmt.Sprintf("%d is not between %d and %d", value, least, most), "")
 	}

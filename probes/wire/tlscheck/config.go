@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"tocsin/internal/strictyaml"
 	"tocsin/probes/dial"
 )
 
@@ -56,7 +57,7 @@ func (c *Config) Resolve(folder string) {
 }
 
 // Check fills defaults in and reports what is wrong.
-func (c *Config) Check(report func(key, problem, hint string)) {
+func (c *Config) Check(report strictyaml.Report) {
 	c.defaults()
 	if _, known := policyOf(c.Policy); !known {
 		hint := "write intermediate or modern"

@@ -33,17 +33,13 @@ type check struct {
 
 // New makes the probe of that name.
 func New(base journey.Config, name string, c Config) (probes.Probe, error) {
-	var wrong []error
-	c.Check(func(key, problem, hint string) { wrong = append(wrong, fmt.Errorf("%s %s; %s", key, problem, hint)) })
+	wrong := journey.Problems(c.Check)
 	if c.Address == "" {
 		address, err := home(base.Home)
-		if err != nil {
-			wrong = append(wrong, err)
-		}
-		c.Address = address
+		wrong, c.Address = errors.Join(wrong, err), address
 	}
-	if err := errors.Join(wrong...); err != nil {
-		return nil, fmt.Errorf("TLS check %s: %w", name, err)
+	if wrong != nil {
+		return nil, fmt.Errorf("TLS check %s: %w", name, wrong)
 	}
 	roots, err := c.roots(base.Roots)
 	if err != nil {
