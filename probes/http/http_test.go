@@ -21,6 +21,7 @@ import (
 	"tocsin/internal/strictyaml/yamltest"
 	"tocsin/internal/verdict"
 	"tocsin/probes"
+	"tocsin/probes/dial/dialtest"
 	httpcheck "tocsin/probes/http"
 	"tocsin/probes/journey"
 )
@@ -83,12 +84,12 @@ func TestEachWayToBreakHasItsReason(t *testing.T) {
 		detail    string
 	}{
 		"all is well":                    {server.URL + "/ok", ``, verdict.OK, "", ""},
-		"nothing listens":                {"http://" + refused(t), ``, verdict.Refused, "request", "nothing listens"},
+		"nothing listens":                {"http://" + dialtest.Refused(t), ``, verdict.Refused, "request", "nothing listens"},
 		"a name that does not exist":     {"http://no-such-host.invalid/", ``, verdict.DNS, "request", "no-such-host.invalid"},
-		"TLS that is never answered":     {"https://" + deaf(t), ``, verdict.Timeout, "request", "TLS handshake"},
-		"a request that is not answered": {raw(t, hang), ``, verdict.Timeout, "request", "waiting for the answer"},
-		"an answer that stops":           {raw(t, func(c net.Conn) { io.WriteString(c, truncated); hang(c) }), ``, verdict.Timeout, "request", "reading the answer"},
-		"headers that stop":              {raw(t, func(c net.Conn) { io.WriteString(c, "HTTP/1.1 200 OK\r\nA: b"); hang(c) }), ``, verdict.Timeout, "request", "reading the answer"},
+		"TLS that is never answered":     {"https://" + dialtest.Serve(t, dialtest.Hang), ``, verdict.Timeout, "request", "TLS handshake"},
+		"a request that is not answered": {raw(t, dialtest.Hang), ``, verdict.Timeout, "request", "waiting for the answer"},
+		"an answer that stops":           {raw(t, func(c net.Conn) { io.WriteString(c, truncated); dialtest.Hang(c) }), ``, verdict.Timeout, "request", "reading the answer"},
+		"headers that stop":              {raw(t, func(c net.Conn) { io.WriteString(c, "HTTP/1.1 200 OK\r\nA: b"); dialtest.Hang(c) }), ``, verdict.Timeout, "request", "reading the answer"},
 		"closed without an answer":       {raw(t, text("")), ``, verdict.Reset, "request", "closed the connection while waiting"},
 		"closed amid the headers":        {raw(t, text("HTTP/1.1 200 OK\r\nA: b")), ``, verdict.Reset, "request", "while reading"},
 		"closed amid the body":           {raw(t, text(truncated)), ``, verdict.Reset, "request", "while reading"},
@@ -261,7 +262,7 @@ func TestCertificatesAreJudged(t *testing.T) {
 }
 
 func TestPhasesThatWereNotReachedAreAbsent(t *testing.T) {
-	cfg, _ := yamltest.Read[httpcheck.Config](t, "url: https://"+deaf(t))
+	cfg, _ := yamltest.Read[httpcheck.Config](t, "url: https://"+dialtest.Serve(t, dialtest.Hang))
 	result := run(t, cfg, 200*time.Millisecond)
 	phases := result.Steps[0].Phases
 	if phases.Connect == nil || phases.TLS != nil || phases.FirstByte != nil || phases.Transfer != nil {
@@ -271,7 +272,7 @@ func TestPhasesThatWereNotReachedAreAbsent(t *testing.T) {
 
 func TestARunThatIsStoppedFromOursIsUnknown(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
-	address := raw(t, func(c net.Conn) { cancel(); hang(c) })
+	address := raw(t, func(c net.Conn) { cancel(); dialtest.Hang(c) })
 	probe, err := httpcheck.New(journey.Config{}, "api", httpcheck.Config{URL: address})
 	if err != nil {
 		t.Fatal(err)
