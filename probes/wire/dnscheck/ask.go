@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"syscall"
 	"time"
 
 	"github.com/miekg/dns"
@@ -55,30 +54,12 @@ func (s *server) ask(ctx context.Context, name string, kind uint16) (*dns.Msg, e
 }
 
 func (s *server) explain(ctx context.Context, name string, kind uint16, err error) error {
-	var failure *exchange.Failure
-	if cause := context.Cause(ctx); cause != nil {
-		if errors.As(cause, &failure) {
-			return failure
-		}
-		return exchange.Ownf(verdict.Stopped, err, "the run was stopped from our side before %s answered", s.address)
-	}
-	failure = &exchange.Failure{Err: err, Network: !reach.OnThisMachine(s.address)}
 	question := fmt.Sprintf("%s %s", name, dns.TypeToString[kind])
-	var timeout net.Error
-	var unknown *net.DNSError
-	switch {
-	case errors.As(err, &unknown):
-		failure.Reason, failure.Detail = verdict.DNS, fmt.Sprintf("the name of the server %s does not resolve", s.address)
-	case errors.Is(err, syscall.ECONNREFUSED):
-		failure.Reason, failure.Detail = verdict.Refused, fmt.Sprintf("nothing listens at %s", s.address)
-	case errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH):
-		failure.Reason, failure.Detail = verdict.Unreachable, fmt.Sprintf("there is no route to %s", s.address)
-	case errors.As(err, &timeout) && timeout.Timeout():
-		failure.Reason, failure.Detail = verdict.Timeout, fmt.Sprintf("no answer from %s for %s within %s", s.address, question, s.timeout)
-	default:
-		failure.Reason, failure.Detail = verdict.Content, fmt.Sprintf("%s sent no usable answer for %s: %v", s.address, question, err)
+	var garbled *dns.Error
+	if errors.As(err, &garbled) {
+		return exchange.Brokenf(verdict.Content, "%s sent no usable answer for %s: %v", s.address, question, err)
 	}
-	return failure
+	return exchange.Explain(ctx, reach.Attempt{Host: s.address, Timeout: s.timeout, Doing: "while asking for " + question, Now: time.Now}, err)
 }
 
 // systemServers are those of /etc/resolv.conf.
