@@ -28,10 +28,12 @@ func (s Site) recipes() map[topology.Component]recipe {
 	// Consensus, storage and balancers keep their promises by answering in
 	// time, however busy the identity system's programs are.
 	const first = -10
-	// The identity system's own programs share two cores with everything else.
-	frugal := []string{"GOMAXPROCS=2", "GOMEMLIMIT=192MiB"}
+	// Each pod has one processor, as one with a limit would: the runtime of Go then
+	// wakes no threads that find nothing to do. The identity system's own programs
+	// share two cores with everything else.
+	frugal := []string{"GOMAXPROCS=1", "GOGC=400", "GOMEMLIMIT=192MiB"}
 	return map[topology.Component]recipe{
-		topology.Etcd: {user: "etcd", nice: first, path: "/usr/bin/etcd", args: etcdArgs, env: []string{"GOMAXPROCS=2"}},
+		topology.Etcd: {user: "etcd", nice: first, path: "/usr/bin/etcd", args: etcdArgs, env: []string{"GOMAXPROCS=1", "GOGC=400"}},
 		topology.Postgres: {
 			user: "postgres", nice: first, template: "patroni.yml", config: "patroni.yml", path: "/usr/bin/python3",
 			args:  func(v view) []string { return []string{v.Dir + "/start-patroni.py", v.Dir + "/patroni.yml"} },
@@ -61,7 +63,7 @@ func (s Site) recipes() map[topology.Component]recipe {
 		topology.Edge:    {user: "haproxy", nice: first, template: "edge.cfg", config: "haproxy.cfg", path: "/usr/sbin/haproxy", args: haproxyArgs},
 		topology.Prometheus: {
 			user: "prometheus", also: []string{"web.yml"}, template: "prometheus.yml", config: "prometheus.yml", path: "/usr/bin/prometheus",
-			args: prometheusArgs, env: []string{"GOMAXPROCS=2"},
+			args: prometheusArgs, env: []string{"GOMAXPROCS=1"},
 		},
 		topology.Alertmanager: {
 			user: "prometheus", also: []string{"web.yml"}, template: "alertmanager.yml", config: "alertmanager.yml", path: "/usr/bin/prometheus-alertmanager",
@@ -120,7 +122,7 @@ func etcdArgs(v view) []string {
 		"--initial-cluster=" + strings.Join(cluster, ","), "--initial-cluster-state=new", "--initial-cluster-token=tocsin-lab",
 		"--client-cert-auth", "--cert-file=" + v.TLS() + "/cert.pem", "--key-file=" + v.TLS() + "/key.pem", "--trusted-ca-file=" + v.TLS() + "/ca.pem",
 		"--peer-client-cert-auth", "--peer-cert-file=" + v.TLS() + "/cert.pem", "--peer-key-file=" + v.TLS() + "/key.pem", "--peer-trusted-ca-file=" + v.TLS() + "/ca.pem",
-		"--heartbeat-interval=60", "--election-timeout=600", "--pre-vote",
+		"--heartbeat-interval=100", "--election-timeout=600", "--pre-vote",
 		"--auto-compaction-mode=periodic", "--auto-compaction-retention=5m", "--quota-backend-bytes=536870912",
 		"--log-level=warn", "--logger=zap",
 	}

@@ -19,7 +19,7 @@ import (
 const (
 	// connectTimeout bounds one try at one host, the TLS and Postgres
 	// handshakes included: a frozen server accepts and then says nothing.
-	connectTimeout = 700 * time.Millisecond
+	connectTimeout = 1500 * time.Millisecond
 	// operationTimeout is the whole patience of one operation.
 	operationTimeout = 2 * time.Second
 	// readAttempt bounds one try of a read, and readAfter is how long a server
@@ -42,7 +42,8 @@ type Config struct {
 	MaxConnections int
 }
 
-// DB is the cluster. It connects when it is first used, and again after every loss.
+// DB is the cluster. It looks for the server that takes writes from the start,
+// and again after every loss.
 type DB struct {
 	write   *pgxpool.Pool
 	primary *search
@@ -50,7 +51,7 @@ type DB struct {
 	readers *hedge.Servers[*pgxpool.Pool]
 }
 
-// Open returns a DB; it does not connect yet.
+// Open returns a DB; it does not wait for a connection.
 func Open(ctx context.Context, config Config) (*DB, error) {
 	aim := &aim{}
 	write, err := open(ctx, config, "read-write", aim.apply)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -327,6 +328,61 @@ func TestAWriteKeepsItsConnectionWithoutItsCaller(t *testing.T) {
 	}
 	if left, err := shared.primary.Query(t.Context(), "postgres", "SELECT count(*) FROM pg_stat_activity WHERE pid = "+pid); err != nil || left != "1" {
 		t.Errorf("%s of the connection is left, %v", left, err)
+	}
+}
+
+// TestASlowPrimaryCostsOneConnection lets one write wait for a standby for
+// longer than it may, beside connections that others have opened.
+func TestASlowPrimaryCostsOneConnection(t *testing.T) {
+	db := open(t, shared.primary.Port)
+	await(t, func() error { return db.Save(t.Context(), someGrant()) })
+	backends := func() []string {
+		t.Helper()
+		pids, err := shared.primary.Query(t.Context(), "postgres", "SELECT pid FROM pg_stat_activity WHERE usename = 'identity'")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.Fields(pids)
+	}
+	awaitStandbys(t, "nobody")
+	defer awaitStandbys(t, "")
+	const together = 4
+	saved := make(chan error, together)
+	await(t, func() error {
+		for range together {
+			go func() { saved <- db.Save(t.Context(), someGrant()) }()
+		}
+		for range 10 { // the server takes the setting up a moment after it was told to
+			count, err := shared.primary.Query(t.Context(), "postgres", "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'")
+			if err != nil || count == fmt.Sprint(together) {
+				return err
+			}
+		}
+		problem := errors.New("writes do not wait together")
+		for range together {
+			problem = errors.Join(problem, <-saved)
+		}
+		return problem
+	})
+	awaitStandbys(t, "")
+	for range together {
+		if err := <-saved; err != nil {
+			t.Fatal(err)
+		}
+	}
+	before := backends()
+	awaitStandbys(t, "nobody")
+	await(t, func() error {
+		if err := db.Save(t.Context(), someGrant()); !errors.Is(err, context.DeadlineExceeded) {
+			return fmt.Errorf("a write without its standby: %w, want a timeout", err)
+		}
+		return nil
+	})
+	awaitStandbys(t, "")
+	await(t, func() error { return db.Save(t.Context(), someGrant()) })
+	after := backends()
+	if gone := slices.DeleteFunc(before, func(pid string) bool { return slices.Contains(after, pid) }); len(gone) > 1 {
+		t.Errorf("%d connections were given up, want the one that waited", len(gone))
 	}
 }
 

@@ -54,7 +54,7 @@ type search struct {
 func newSearch(write *pgxpool.Pool, readers []*pgxpool.Pool, aim *aim) *search {
 	ctx, stop := context.WithCancel(context.Background())
 	made := &search{write: write, readers: readers, aim: aim, ctx: ctx, stop: stop, found: make(chan struct{})}
-	close(made.found)
+	go made.look(made.found, false)
 	return made
 }
 
@@ -71,9 +71,9 @@ func (s *search) await(ctx context.Context) (round int, err error) {
 	}
 }
 
-// lost begins to look for the primary. A writer of an earlier round tells
-// nothing new: the primary may have been found since.
-func (s *search) lost(round int) {
+// lost begins to look for the primary, because of err. A writer of an earlier
+// round tells nothing new: the primary may have been found since.
+func (s *search) lost(round int, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if round != s.round {
@@ -81,11 +81,17 @@ func (s *search) lost(round int) {
 	}
 	s.round++
 	s.found = make(chan struct{})
-	go s.look(s.found)
+	go s.look(s.found, errors.Is(err, context.DeadlineExceeded))
 }
 
-func (s *search) look(found chan struct{}) {
-	s.write.Reset()
+// look finds the primary. One that was slow, and nothing worse, may be waiting
+// for its standby: then it is the primary still, and its connections are kept.
+// All writers at once would only keep it from answering with new ones.
+func (s *search) look(found chan struct{}, slow bool) {
+	if !slow {
+		s.aim.away()
+		s.write.Reset()
+	}
 	tick := time.NewTicker(searchEvery)
 	defer tick.Stop()
 	for {
@@ -134,19 +140,30 @@ func (s *search) leader() (host int, claims bool) {
 	return best.host, best.timeline > 0
 }
 
-// reached opens the first connection to a host for writers.
+// reached reports whether writers have a connection to a host, and opens the
+// first if it is not the one that they had before.
 func (s *search) reached(host int) bool {
-	s.aim.at(host)
+	if s.aim.at(host) {
+		s.write.Reset()
+	}
 	ctx, cancel := context.WithTimeout(s.ctx, firstAttempt)
 	defer cancel()
-	return s.write.Ping(ctx) == nil
+	err := s.write.Ping(ctx)
+	if err != nil {
+		s.aim.away() // what is open may be as bad: the next round begins anew
+	}
+	return err == nil
 }
 
 // aim is where writers connect: to all hosts in turn, until one takes writes, as
 // long as no search has said which one does.
 type aim struct{ host atomic.Int64 }
 
-func (a *aim) at(host int) { a.host.Store(int64(host) + 1) }
+// at takes aim at a host, and reports whether that is new.
+func (a *aim) at(host int) bool { return a.host.Swap(int64(host)+1) != int64(host)+1 }
+
+// away makes every host a new one. Until one is aimed at, all are tried.
+func (a *aim) away() { a.host.Store(0) }
 
 // apply makes config, which names all hosts, name only the one that is aimed at.
 func (a *aim) apply(_ context.Context, config *pgx.ConnConfig) error {

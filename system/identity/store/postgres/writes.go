@@ -29,7 +29,7 @@ func (d *DB) exec(caller context.Context, operation func(context.Context, *pgxpo
 		if errors.Is(caller.Err(), context.Canceled) {
 			return err // the caller has gone; that says nothing of the server
 		}
-		d.primary.lost(round)
+		d.primary.lost(round, err)
 		if ctx.Err() != nil {
 			return err
 		}
@@ -94,7 +94,7 @@ func (d *DB) Copies(ctx context.Context) (int, error) {
 		err = errors.New("the server takes no writes")
 	}
 	if err != nil {
-		d.primary.lost(round)
+		d.primary.lost(round, err)
 		return 0, fmt.Errorf("ask Postgres: %w", err)
 	}
 	if hidden > 0 {
