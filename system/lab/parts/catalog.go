@@ -29,8 +29,8 @@ func (s Site) recipes() map[topology.Component]recipe {
 	// time, however busy the identity system's programs are.
 	const first = -10
 	// Each pod has one processor, as one with a limit would: the runtime of Go then
-	// wakes no threads that find nothing to do. The identity system's own programs
-	// share two cores with everything else.
+	// wakes no threads that find nothing to do. The heaps of those that serve every
+	// login are small, and collected less often than by default.
 	frugal := []string{"GOMAXPROCS=1", "GOGC=400", "GOMEMLIMIT=192MiB"}
 	return map[topology.Component]recipe{
 		topology.Etcd: {user: "etcd", nice: first, path: "/usr/bin/etcd", args: etcdArgs, env: []string{"GOMAXPROCS=1", "GOGC=400"}},

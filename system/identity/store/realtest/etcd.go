@@ -61,7 +61,7 @@ func (s *Site) StartEtcd(ctx context.Context, members int) (*Etcd, error) {
 			args: []string{
 				server, "--name=" + name, "--data-dir=" + cluster.Dirs[i],
 				fmt.Sprintf("--unsafe-no-fsync=%t", !s.Durable),
-				"--heartbeat-interval=60", "--election-timeout=600", "--pre-vote",
+				"--heartbeat-interval=100", "--election-timeout=600", "--pre-vote",
 				"--listen-client-urls=" + cluster.Endpoints[i], "--advertise-client-urls=" + cluster.Endpoints[i],
 				"--listen-peer-urls=" + peers[i], "--initial-advertise-peer-urls=" + peers[i],
 				"--initial-cluster=" + strings.Join(initial, ","),
