@@ -29,7 +29,7 @@ func (a *app) doctorCommand() *cobra.Command {
 func (a *app) examine(ctx context.Context) error {
 	checks := []doctor.Check{
 		doctor.Program("k6", "make bin/k6", func() (string, error) { return k6.Find("") }),
-		doctor.Program("Chromium", "apt-get install chromium", browser.Find),
+		doctor.Program("Chromium", "apt-get install chromium-headless-shell", browser.Find),
 		doctor.Program("promtool", "apt-get install prometheus", func() (string, error) { return exec.LookPath("promtool") }),
 		doctor.Program("amtool", "apt-get install prometheus-alertmanager", func() (string, error) { return exec.LookPath("amtool") }),
 		doctor.Journal(a.stateDir),

@@ -9,7 +9,7 @@ import (
 // EnvBrowser names the environment variable with the path of the browser.
 const EnvBrowser = "TOCSIN_CHROMIUM"
 
-// Find returns the path of the machine's Chromium. Its error wraps ErrMissing
+// Find returns the path of the machine's Chromium, rather one without windows. Its error wraps ErrMissing
 // and says how to install one.
 func Find() (string, error) {
 	if path := os.Getenv(EnvBrowser); path != "" {
@@ -19,10 +19,24 @@ func Find() (string, error) {
 		}
 		return found, nil
 	}
-	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
-		if found, err := exec.LookPath(name); err == nil {
-			return found, nil
+	for _, name := range []string{shell, "chrome-headless-shell", "chromium", "chromium-browser", "google-chrome"} {
+		found, err := exec.LookPath(name)
+		if err != nil {
+			continue
 		}
+		if inner, err := exec.LookPath(shellOfDebian); name == shell && err == nil {
+			return inner, nil
+		}
+		return found, nil
 	}
-	return "", fmt.Errorf("%w: install it with: sudo apt-get install chromium fontconfig (or name one in %s)", ErrMissing, EnvBrowser)
+	return "", fmt.Errorf("%w: install it with: sudo apt-get install %s fontconfig (or name one in %s)", ErrMissing, shell, EnvBrowser)
 }
+
+const (
+	// shell is the Chromium without windows, which makes the same pictures in half
+	// the processor time.
+	shell = "chromium-headless-shell"
+	// shellOfDebian is what Debian's shell starts: a script that stays in between,
+	// and would be what ends with us.
+	shellOfDebian = "/usr/lib/chromium/" + shell
+)

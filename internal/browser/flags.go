@@ -27,6 +27,9 @@ func (b *Browser) flags() []chromedp.ExecAllocatorOption {
 		chromedp.Flag("proxy-server", nowhere),
 		chromedp.Flag("proxy-bypass-list", everything),
 		chromedp.Flag("ignore-certificate-errors-spki-list", b.identity.spki),
+		// A page takes over the process of the empty one before it, and no spare one
+		// is started. Pages of other sites get processes of their own all the same.
+		chromedp.Flag("renderer-process-limit", "1"),
 		chromedp.Flag("force-color-profile", "srgb"),
 		chromedp.Flag("force-device-scale-factor", "1"),
 		chromedp.Flag("font-render-hinting", "none"),

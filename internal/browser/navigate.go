@@ -29,8 +29,8 @@ func (t *Tab) Navigate(ctx context.Context, address string) (Landed, error) {
 	return t.landed(bounded, address, response, err)
 }
 
-// landed says where a navigation ended. An error status without a body is a
-// load error to Chromium, and a page without content to us.
+// landed says where a navigation ended. An error status without a body is a load
+// error or a blank page to Chromium, and no page to us.
 func (t *Tab) landed(ctx context.Context, asked string, response *network.Response, err error) (Landed, error) {
 	address := asked
 	if response != nil {
@@ -40,7 +40,8 @@ func (t *Tab) landed(ctx context.Context, asked string, response *network.Respon
 		return Landed{}, &UnreachableError{URL: exchange.URL, Err: exchange.err}
 	}
 	if err == nil && response != nil {
-		return Landed{URL: response.URL, Status: int(response.Status)}, nil
+		failed := response.Status >= http.StatusBadRequest
+		return Landed{URL: response.URL, Status: int(response.Status), Empty: failed && t.Traffic().empty(response.URL)}, nil
 	}
 	documents, _ := t.Traffic().Summary()
 	page := WithoutQuery(asked)

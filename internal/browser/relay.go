@@ -137,8 +137,9 @@ func (r *relay) forward(mark func(http.Header), through http.RoundTripper) http.
 			}
 		},
 		ModifyResponse: func(response *http.Response) error {
-			response.Body = r.traffic.metered(response.Body)
-			r.traffic.answered(exchangeOf(response.Request), response.StatusCode)
+			exchange := exchangeOf(response.Request)
+			response.Body = r.traffic.metered(exchange, response.Body)
+			r.traffic.answered(exchange, response.StatusCode)
 			return nil
 		},
 		ErrorHandler: func(w http.ResponseWriter, request *http.Request, err error) {

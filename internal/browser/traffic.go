@@ -26,6 +26,7 @@ type Exchange struct {
 	document bool
 	full     url.URL
 	err      error
+	received int64 // bytes of the answer's body
 }
 
 // Err is why the server could not be reached; nil when it was.
@@ -96,17 +97,18 @@ func (t *Traffic) failed(exchange *Exchange, err error) {
 }
 
 // metered is a body that ends with an error when the tab has had too much.
-func (t *Traffic) metered(body io.ReadCloser) io.ReadCloser {
+func (t *Traffic) metered(exchange *Exchange, body io.ReadCloser) io.ReadCloser {
 	// A protocol that was switched to needs its writer, too.
 	if _, ok := body.(io.Writer); ok {
 		return body
 	}
-	return &meter{ReadCloser: body, traffic: t}
+	return &meter{ReadCloser: body, traffic: t, exchange: exchange}
 }
 
 type meter struct {
 	io.ReadCloser
-	traffic *Traffic
+	traffic  *Traffic
+	exchange *Exchange
 }
 
 func (m *meter) Read(into []byte) (int, error) {
@@ -114,6 +116,7 @@ func (m *meter) Read(into []byte) (int, error) {
 	m.traffic.mu.Lock()
 	defer m.traffic.mu.Unlock()
 	m.traffic.left -= int64(count)
+	m.exchange.received += int64(count)
 	if m.traffic.left < 0 {
 		return 0, ErrTooMuch
 	}
@@ -152,6 +155,18 @@ func (t *Traffic) Failure(address string) (Exchange, bool) {
 		}
 	}
 	return Exchange{}, false
+}
+
+// empty reports whether the newest page at address came without a body.
+func (t *Traffic) empty(address string) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, exchange := range slices.Backward(t.exchanges) {
+		if exchange.document && sameAddress(exchange.full, address) {
+			return exchange.received == 0
+		}
+	}
+	return false
 }
 
 // sameAddress compares addresses up to their fragment and the default port,

@@ -70,9 +70,9 @@ func (d *desk) start(t *testing.T) {
 	path := os.Getenv("TOCSIN_CHROMIUM")
 	if path == "" {
 		var err error
-		path, err = exec.LookPath("chromium")
+		path, err = exec.LookPath("chromium-headless-shell")
 		if err != nil {
-			t.Fatal("needs Chromium: sudo apt-get install chromium")
+			t.Fatal("needs Chromium: sudo apt-get install chromium-headless-shell")
 		}
 	}
 	scratch, err := os.MkdirTemp("/tmp", "ui-chromium-") //nolint:usetesting // it holds a socket, for whose path t.TempDir may be too long
