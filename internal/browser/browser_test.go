@@ -87,7 +87,7 @@ func processesOf(t *testing.T, folder string) []int {
 		if err != nil || pid == os.Getpid() {
 			continue
 		}
-		if state, _, ok := stat(pid); ok && state != 'Z' && state != 'X' {
+		if !ended(pid) {
 			found = append(found, pid)
 		}
 	}
@@ -99,7 +99,7 @@ func processesOf(t *testing.T, folder string) []int {
 func groupOf(t *testing.T, folder string) *group {
 	t.Helper()
 	for _, pid := range processesOf(t, folder) {
-		if _, leader, ok := stat(pid); ok && leader == pid {
+		if leader, err := syscall.Getpgid(pid); err == nil && leader == pid {
 			found := &group{}
 			found.id.Store(int64(leader))
 			return found

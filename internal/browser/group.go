@@ -94,7 +94,8 @@ func (g *group) members() ([]member, error) {
 		if err != nil {
 			continue
 		}
-		if state, leader, ok := stat(pid); !ok || leader != id || state == 'Z' || state == 'X' {
+		// Most processes are somebody else's: their files are not read.
+		if leader, err := syscall.Getpgid(pid); err != nil || leader != id || ended(pid) {
 			continue
 		}
 		found = append(found, member{pid: pid, anonymous: anonymous(pid)})
@@ -119,19 +120,15 @@ func (g *group) memory() (int64, error) {
 	return sum, nil
 }
 
-// stat reads the state and the process group of a process (proc(5)). Its name,
-// in parentheses, may hold anything.
-func stat(pid int) (state byte, leader int, ok bool) {
+// ended reports whether a process is gone, or only waits to be counted out
+// (proc(5)). Its name, in parentheses, may hold anything.
+func ended(pid int) bool {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
-		return 0, 0, false
+		return true
 	}
 	fields := bytes.Fields(text[bytes.LastIndexByte(text, ')')+1:])
-	if len(fields) < 3 {
-		return 0, 0, false
-	}
-	leader, err = strconv.Atoi(string(fields[2]))
-	return fields[0][0], leader, err == nil
+	return len(fields) == 0 || bytes.ContainsAny(fields[0], "ZX")
 }
 
 // anonymous is resident memory without what is shared, of a process that may

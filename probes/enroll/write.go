@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/google/renameio/v2"
 )
 
 // ErrExists means that a file is there already and was not to be replaced.
@@ -51,16 +53,8 @@ func (e *Enrolled) Write(path string, force bool) ([]string, error) {
 // replace writes a new file and moves it into place: an old one may have been
 // readable by others, and somebody may have it open.
 func replace(path, content string) error {
-	draft, err := os.CreateTemp(filepath.Dir(path), ".tocsin-*")
-	if err != nil {
+	if err := renameio.WriteFile(path, []byte(content), 0o600, renameio.WithStaticPermissions(0o600)); err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
-	}
-	_, writeErr := draft.WriteString(content)
-	if err := errors.Join(writeErr, draft.Close()); err != nil {
-		return fmt.Errorf("write %s: %w", path, errors.Join(err, os.Remove(draft.Name())))
-	}
-	if err := os.Rename(draft.Name(), path); err != nil {
-		return fmt.Errorf("write %s: %w", path, errors.Join(err, os.Remove(draft.Name())))
 	}
 	return nil
 }

@@ -10,6 +10,8 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+
+	"github.com/google/renameio/v2"
 )
 
 // maxPage bounds one page, in bytes: memory is for facts, not for records.
@@ -84,16 +86,8 @@ func (b *Book) Save() error {
 	if err := os.MkdirAll(filepath.Dir(b.path), 0o700); err != nil {
 		return fmt.Errorf("save memory of the probes: %w", err)
 	}
-	draft, err := os.CreateTemp(filepath.Dir(b.path), ".memory-*")
-	if err != nil {
+	if err := renameio.WriteFile(b.path, data, 0o600, renameio.WithStaticPermissions(0o600)); err != nil {
 		return fmt.Errorf("save memory of the probes: %w", err)
-	}
-	_, writeErr := draft.Write(data)
-	if err := errors.Join(writeErr, draft.Close()); err != nil {
-		return fmt.Errorf("save memory of the probes: %w", errors.Join(err, os.Remove(draft.Name())))
-	}
-	if err := os.Rename(draft.Name(), b.path); err != nil {
-		return fmt.Errorf("save memory of the probes: %w", errors.Join(err, os.Remove(draft.Name())))
 	}
 	return nil
 }

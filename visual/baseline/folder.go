@@ -12,6 +12,8 @@ import (
 	"slices"
 	"syscall"
 	"time"
+
+	"github.com/google/renameio/v2"
 )
 
 // folder keeps baselines as files that people review in Git: each under a name
@@ -111,7 +113,7 @@ func (f folder) write(ctx context.Context, name string, content []byte, onlyIf v
 			return fmt.Errorf("%s: %w", f.path(name), errMoved)
 		}
 	}
-	return writeAtomic(f.path(name), content)
+	return replace(f.path(name), content)
 }
 
 // historyFile holds a decision a line.
@@ -144,30 +146,13 @@ func (f folder) added(ctx context.Context, page string) ([]entry, error) {
 	return all, nil
 }
 
-// writeAtomic replaces a file so that after a loss of power it is the old or
-// the new one.
-func writeAtomic(path string, content []byte) (err error) {
-	folder := filepath.Dir(path)
-	temporary, err := os.CreateTemp(folder, ".writing-*")
-	if err != nil {
+// replace replaces a file so that after a loss of power it is the old or the new
+// one.
+func replace(path string, content []byte) error {
+	if err := renameio.WriteFile(path, content, 0o600); err != nil {
 		return err
 	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, os.Remove(temporary.Name()))
-		}
-	}()
-	_, err = temporary.Write(content)
-	if err == nil {
-		err = temporary.Sync()
-	}
-	if err = errors.Join(err, temporary.Close()); err != nil {
-		return err
-	}
-	if err = os.Rename(temporary.Name(), path); err != nil {
-		return err
-	}
-	return syncFolder(folder)
+	return syncFolder(filepath.Dir(path))
 }
 
 // syncFolder makes the renaming itself survive.

@@ -12,6 +12,7 @@ import (
 	"io"
 	"os"
 
+	"github.com/google/renameio/v2"
 	"github.com/spf13/pflag"
 
 	"tocsin/visual/compare"
@@ -194,7 +195,10 @@ func (c *Comparison) draw(outcome *compare.Outcome) error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(c.diff, encoded, 0o644)
+	if place, err := os.Stat(c.diff); err == nil && !place.Mode().IsRegular() {
+		return os.WriteFile(c.diff, encoded, 0o644) // as /dev/stdout
+	}
+	return renameio.WriteFile(c.diff, encoded, 0o644)
 }
 
 // Print tells the outcome, to people or as JSON.

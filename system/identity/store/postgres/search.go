@@ -155,23 +155,29 @@ func (s *search) reached(host int) bool {
 	return err == nil
 }
 
-// aim is where writers connect: to all hosts in turn, until one takes writes, as
-// long as no search has said which one does.
+// aim is where writers connect: to the host that the search has found, and to
+// none while it looks.
 type aim struct{ host atomic.Int64 }
 
 // at takes aim at a host, and reports whether that is new.
 func (a *aim) at(host int) bool { return a.host.Swap(int64(host)+1) != int64(host)+1 }
 
-// away makes every host a new one. Until one is aimed at, all are tried.
+// away makes every host a new one.
 func (a *aim) away() { a.host.Store(0) }
+
+// errSought means that the primary was lost while a connection to it was about
+// to be opened.
+var errSought = errors.New("the primary is being looked for")
 
 // apply makes config, which names all hosts, name only the one that is aimed at.
 func (a *aim) apply(_ context.Context, config *pgx.ConnConfig) error {
-	if host := a.host.Load(); host > 1 {
+	switch host := a.host.Load(); host {
+	case 0:
+		return errSought
+	case 1:
+	default:
 		other := config.Fallbacks[host-2]
 		config.Host, config.Port, config.TLSConfig = other.Host, other.Port, other.TLSConfig
-	} else if host == 0 {
-		return nil
 	}
 	config.Fallbacks = nil
 	return nil
