@@ -70,7 +70,8 @@ func (d *desk) start(t *testing.T) {
 	path := os.Getenv("TOCSIN_CHROMIUM")
 	if path == "" {
 		var err error
-		path, err = exec.LookPath("chromium-headless-shell")
+		// Not what is in the PATH: that is a script, which would be all that is ended.
+		path, err = exec.LookPath("/usr/lib/chromium/chromium-headless-shell")
 		if err != nil {
 			t.Fatal("needs Chromium: sudo apt-get install chromium-headless-shell")
 		}
