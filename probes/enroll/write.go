@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/google/renameio/v2"
+	"tocsin/internal/ownerfile"
 )
 
 // ErrExists means that a file is there already and was not to be replaced.
@@ -42,21 +42,12 @@ func (e *Enrolled) Write(path string, force bool) ([]string, error) {
 	var written []string
 	for _, next := range files {
 		at := filepath.Join(filepath.Dir(path), next.name)
-		if err := replace(at, next.content); err != nil {
+		if err := ownerfile.Write(at, []byte(next.content)); err != nil {
 			return written, err
 		}
 		written = append(written, at)
 	}
 	return written, nil
-}
-
-// replace writes a new file and moves it into place: an old one may have been
-// readable by others, and somebody may have it open.
-func replace(path, content string) error {
-	if err := renameio.WriteFile(path, []byte(content), 0o600, renameio.WithStaticPermissions(0o600)); err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
-	}
-	return nil
 }
 
 // quoted writes a value so that YAML reads it as it is: JSON text is YAML text.

@@ -11,7 +11,7 @@ import (
 	"path/filepath"
 	"sync"
 
-	"github.com/google/renameio/v2"
+	"tocsin/internal/ownerfile"
 )
 
 // maxPage bounds one page, in bytes: memory is for facts, not for records.
@@ -86,7 +86,7 @@ func (b *Book) Save() error {
 	if err := os.MkdirAll(filepath.Dir(b.path), 0o700); err != nil {
 		return fmt.Errorf("save memory of the probes: %w", err)
 	}
-	if err := renameio.WriteFile(b.path, data, 0o600, renameio.WithStaticPermissions(0o600)); err != nil {
+	if err := ownerfile.Write(b.path, data); err != nil {
 		return fmt.Errorf("save memory of the probes: %w", err)
 	}
 	return nil

@@ -15,7 +15,7 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/google/renameio/v2"
+	"tocsin/internal/ownerfile"
 )
 
 // Files of an Authority's folder.
@@ -88,10 +88,10 @@ func (a *Authority) Init(names []string) (created bool, err error) {
 	if err != nil {
 		return created, err
 	}
-	if err := write(a.path(serverKey), key); err != nil {
+	if err := ownerfile.Write(a.path(serverKey), key); err != nil {
 		return created, err
 	}
-	return created, write(a.path(serverCertificate), certificate)
+	return created, ownerfile.Write(a.path(serverCertificate), certificate)
 }
 
 // create makes the authority. The key is written first: a certificate without
@@ -112,10 +112,10 @@ func (a *Authority) create() error {
 	if err != nil {
 		return err
 	}
-	if err := write(a.path(caKey), encoded); err != nil {
+	if err := ownerfile.Write(a.path(caKey), encoded); err != nil {
 		return err
 	}
-	return write(a.path(caCertificate), encodeCertificate(der))
+	return ownerfile.Write(a.path(caCertificate), encodeCertificate(der))
 }
 
 // leaf is a template for a certificate of name.
@@ -202,12 +202,4 @@ func readCertificate(path string) (*x509.Certificate, error) {
 		return nil, fmt.Errorf("parse %s: %w", path, err)
 	}
 	return certificate, nil
-}
-
-// write puts a file in its place whole, for its owner's eyes only.
-func write(path string, data []byte) error {
-	if err := renameio.WriteFile(path, data, 0o600, renameio.WithStaticPermissions(0o600)); err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
-	}
-	return nil
 }

@@ -14,6 +14,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"tocsin/internal/ownerfile"
 	"tocsin/internal/strictyaml"
 	"tocsin/probes"
 )
@@ -51,7 +52,7 @@ func (a *Authority) Enrol(name, address string) (Enrolment, error) {
 	if err != nil {
 		return Enrolment{}, fmt.Errorf("read certificate of authority: %w", err)
 	}
-	if err := write(a.path(enrolledFolder, name+".pem"), certificate); err != nil {
+	if err := ownerfile.Write(a.path(enrolledFolder, name+".pem"), certificate); err != nil {
 		return Enrolment{}, err
 	}
 	return Enrolment{
@@ -92,7 +93,7 @@ func (e Enrolment) Save(path string) error {
 		return fmt.Errorf("encode enrolment: %w", err)
 	}
 	header := "# Lets one checkpoint speak to the central Tocsin. It holds a private key: copy it there, keep it at mode 0600.\n"
-	return write(path, append([]byte(header), data...))
+	return ownerfile.Write(path, append([]byte(header), data...))
 }
 
 // LoadEnrolment reads an enrolment. One that others than its owner may read is

@@ -43,6 +43,9 @@ func (d *DB) Migrate(ctx context.Context) (err error) {
 	if err != nil {
 		return fmt.Errorf("read migrations: %w", err)
 	}
+	if _, err := d.primary.await(ctx); err != nil {
+		return fmt.Errorf("migrate: %w", err)
+	}
 	if _, err := provider.Up(ctx); err != nil {
 		return fmt.Errorf("migrate: %w", err)
 	}

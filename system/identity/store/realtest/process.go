@@ -1,6 +1,7 @@
 package realtest
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -95,7 +96,28 @@ func (p *Process) Kill() error {
 }
 
 // Freeze stops the part without a word to its peers, as a lost network does.
-func (p *Process) Freeze() error { return p.signal(syscall.SIGSTOP) }
+func (p *Process) Freeze() error {
+	// A child that is born while the others are stopped would go on: the part
+	// itself stops first.
+	if err := syscall.Kill(p.cmd.Process.Pid, syscall.SIGSTOP); err != nil {
+		return fmt.Errorf("freeze %s: %w", p.Name, err)
+	}
+	for deadline := time.Now().Add(freezeLimit); ; time.Sleep(time.Millisecond) {
+		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.cmd.Process.Pid))
+		if err != nil {
+			return fmt.Errorf("freeze %s: %w", p.Name, err)
+		}
+		if bytes.HasPrefix(stat[bytes.LastIndexByte(stat, ')')+1:], []byte(" T")) {
+			return p.signal(syscall.SIGSTOP)
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("freeze %s: it does not stop", p.Name)
+		}
+	}
+}
+
+// freezeLimit is how long a part may take to be stopped.
+const freezeLimit = 10 * time.Second
 
 // Thaw ends a freeze.
 func (p *Process) Thaw() error { return p.signal(syscall.SIGCONT) }
