@@ -9,8 +9,8 @@ import (
 // EnvBrowser names the environment variable with the path of the browser.
 const EnvBrowser = "TOCSIN_CHROMIUM"
 
-// Find returns the path of the machine's Chromium, rather one without windows. Its error wraps ErrMissing
-// and says how to install one.
+// Find returns the path of the machine's Chromium, one without windows if there
+// is one. Its error wraps ErrMissing and says how to install one.
 func Find() (string, error) {
 	if path := os.Getenv(EnvBrowser); path != "" {
 		found, err := exec.LookPath(path)
@@ -33,8 +33,8 @@ func Find() (string, error) {
 }
 
 const (
-	// shell is the Chromium without windows, which makes the same pictures in half
-	// the processor time.
+	// shell is the Chromium without windows: a picture costs it six tenths of the
+	// processor time.
 	shell = "chromium-headless-shell"
 	// shellOfDebian is what Debian's shell starts: a script that stays in between,
 	// and would be what ends with us.

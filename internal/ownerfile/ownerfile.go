@@ -5,6 +5,7 @@ package ownerfile
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 
 	"github.com/google/renameio/v2"
 )
@@ -12,7 +13,8 @@ import (
 // Write replaces the file at path. After a crash or a loss of power it is the old
 // or the new one; who had the old one open keeps that.
 func Write(path string, data []byte) (err error) {
-	draft, err := renameio.NewPendingFile(path, renameio.WithStaticPermissions(0o600))
+	// The draft lies beside it: a secret has no business in a folder for everybody.
+	draft, err := renameio.NewPendingFile(path, renameio.WithTempDir(filepath.Dir(path)), renameio.WithStaticPermissions(0o600))
 	if err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}

@@ -149,10 +149,11 @@ func (f folder) added(ctx context.Context, page string) ([]entry, error) {
 // replace replaces a file so that after a loss of power it is the old or the new
 // one.
 func replace(path string, content []byte) error {
-	if err := renameio.WriteFile(path, content, 0o600); err != nil {
+	folder := filepath.Dir(path)
+	if err := renameio.WriteFile(path, content, 0o600, renameio.WithTempDir(folder)); err != nil {
 		return err
 	}
-	return syncFolder(filepath.Dir(path))
+	return syncFolder(folder)
 }
 
 // syncFolder makes the renaming itself survive.

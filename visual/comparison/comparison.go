@@ -11,6 +11,7 @@ import (
 	"image"
 	"io"
 	"os"
+	"path/filepath"
 
 	"github.com/google/renameio/v2"
 	"github.com/spf13/pflag"
@@ -198,7 +199,7 @@ func (c *Comparison) draw(outcome *compare.Outcome) error {
 	if place, err := os.Stat(c.diff); err == nil && !place.Mode().IsRegular() {
 		return os.WriteFile(c.diff, encoded, 0o644) // as /dev/stdout
 	}
-	return renameio.WriteFile(c.diff, encoded, 0o644)
+	return renameio.WriteFile(c.diff, encoded, 0o644, renameio.WithTempDir(filepath.Dir(c.diff)))
 }
 
 // Print tells the outcome, to people or as JSON.

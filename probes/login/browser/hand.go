@@ -83,8 +83,8 @@ func (h *hand) Visit(ctx context.Context, link *url.URL) error {
 	// A person does not wait for the last picture either, and that a page which was
 	// seen sends them on in circles is told where they look at it.
 	document, pages := h.seen.newest()
-	seen := limited.Err() != nil && document.status != 0
-	if ctx.Err() == nil && (seen || pages-h.pages > maxPages) {
+	late := limited.Err() != nil && document.status != 0
+	if ctx.Err() == nil && (late || pages-h.pages > maxPages) {
 		return nil
 	}
 	return h.explain(ctx, err, "while the page loaded")

@@ -171,11 +171,11 @@ var errSought = errors.New("the primary is being looked for")
 
 // apply makes config, which names all hosts, name only the one that is aimed at.
 func (a *aim) apply(_ context.Context, config *pgx.ConnConfig) error {
-	switch host := a.host.Load(); host {
-	case 0:
+	host := a.host.Load()
+	if host == 0 {
 		return errSought
-	case 1:
-	default:
+	}
+	if host > 1 {
 		other := config.Fallbacks[host-2]
 		config.Host, config.Port, config.TLSConfig = other.Host, other.Port, other.TLSConfig
 	}
