@@ -166,21 +166,25 @@ func (r *Reloader) Reload(ctx context.Context, cause string) Outcome {
 	return outcome
 }
 
+// tell records outcome before the metrics show it: who waits for a metric finds
+// in the journal, and in the console, what it is about.
 func (r *Reloader) tell(ctx context.Context, outcome Outcome) {
 	kind := journal.KindConfigLoaded
+	if !outcome.Applied {
+		kind = journal.KindConfigRefused
+	}
+	if _, err := r.cfg.Journal.AppendValue(context.WithoutCancel(ctx), kind, "", "", outcome); err != nil && !errors.Is(err, context.Canceled) {
+		r.cfg.Log.Error("a change of the configuration was not recorded", "error", err)
+	}
 	if outcome.Applied {
 		r.successful.Set(1)
 		r.succeeded.Set(unix(outcome.At))
 		r.cfg.Log.Info("the configuration was read again", "cause", outcome.Cause,
 			"added", outcome.Added, "removed", outcome.Removed, "changed", outcome.Changed, "kept", outcome.Kept)
-	} else {
-		kind = journal.KindConfigRefused
-		r.successful.Set(0)
-		for _, problem := range outcome.Problems {
-			r.cfg.Log.Error("the configuration is refused; the old one stays in force", "cause", outcome.Cause, "problem", problem)
-		}
+		return
 	}
-	if _, err := r.cfg.Journal.AppendValue(context.WithoutCancel(ctx), kind, "", "", outcome); err != nil && !errors.Is(err, context.Canceled) {
-		r.cfg.Log.Error("a change of the configuration was not recorded", "error", err)
+	r.successful.Set(0)
+	for _, problem := range outcome.Problems {
+		r.cfg.Log.Error("the configuration is refused; the old one stays in force", "cause", outcome.Cause, "problem", problem)
 	}
 }
