@@ -23,7 +23,8 @@ BUILD   := go build -buildvcs=false
 RACE    := $(addsuffix /...,./chaos ./internal/journal ./probes/checkpoint ./probes/monitor ./probes/outage ./probes/quorum \
            ./probes/reload ./probes/schedule ./scenarios/engine ./scenarios/ledger \
            ./system/hsm/client ./system/hsm/pkcs11pool ./system/identity/attempts ./system/identity/clients \
-           ./system/identity/keyset ./system/identity/store/hedge ./system/lab/fault ./visual/capture ./internal/browser)
+           ./system/identity/keyset ./system/identity/store/hedge ./system/internal/wire ./system/lab/fault ./visual/capture \
+           ./internal/browser)
 # These start databases, browsers or whole programs and hold them to time limits.
 # They run one after another, with nothing beside them.
 REAL    := ./cmd/tocsin ./internal/browser ./probes/login/browser ./system/identity ./system/identity/store/... \

@@ -5,6 +5,7 @@ package e2e
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -155,4 +156,49 @@ func descendants(t *testing.T, of int) []int {
 		queue = append(queue, children[queue[0]]...)
 	}
 	return all
+}
+
+// TestAStandbyThatLacksWhatTheOtherHasTakesOver loses the zone of the PostgreSQL
+// primary while the standby that commits wait for has received less than the
+// other one. It has all that was acknowledged; unless it fetches the rest before
+// it leads, the other one cannot follow, and no commit is in two zones.
+func TestAStandbyThatLacksWhatTheOtherHasTakesOver(t *testing.T) {
+	shared.takeLab(t)
+	primary, standby := shared.zoneOf(t, "postgres", "primary"), shared.zoneOf(t, "postgres", "sync replica")
+	load := shared.command("tocsin", "load", "run", "--rate=8", "--duration=40s", "--json")
+	var said, problems bytes.Buffer
+	load.Stdout, load.Stderr = &said, &problems
+	if err := load.Start(); err != nil {
+		t.Fatal(err)
+	}
+	inject := func(args ...string) (id string) {
+		t.Helper()
+		made := shared.run("lab", append([]string{"fault"}, args...)...)
+		if made.code != 0 {
+			t.Errorf("lab fault %v exits %d: %s", args, made.code, made.stderr)
+		}
+		id, _, _ = strings.Cut(made.stdout, ":")
+		return id
+	}
+	revert := func(id string) {
+		t.Helper()
+		if said := shared.run("lab", "fault", "revert", id); said.code != 0 {
+			t.Errorf("revert %s exits %d: %s", id, said.code, said.stderr)
+		}
+	}
+	<-time.After(6 * time.Second) // people are logging in
+	// The primary gives a silent standby 2 s before it takes the other one instead.
+	behind := inject("cut", "--component=postgres", "--zone="+standby)
+	dark := inject("kill", "--zone="+primary)
+	revert(behind)
+	if err := load.Wait(); err != nil {
+		t.Errorf("not every login succeeded: %v", err)
+	}
+	shared.found = fmt.Sprintf("primary in %s, standby in %s\n%s%s", primary, standby, said.String(), problems.String())
+	t.Log(shared.found)
+	if logs := shared.run("lab", "logs", "-n=2000", "postgres"); !strings.Contains(logs.stdout, "catch-up: WAL ends at") {
+		t.Error("the standby had nothing to fetch, or did not")
+	}
+	revert(dark)
+	shared.awaitWhole(t)
 }

@@ -171,7 +171,7 @@ const rate = "rate=8"
 // Postgres primary loses power under load, and nobody notices but the pager.
 func TestZoneLoss(t *testing.T) {
 	shared.takeLab(t)
-	zone := shared.primaryZone(t, "postgres")
+	zone := shared.zoneOf(t, "postgres", "primary")
 	dir := t.TempDir()
 	junit, report := filepath.Join(dir, "junit.xml"), filepath.Join(dir, "report.html")
 	said := shared.run("tocsin", "scenario", "run", "zone-loss", "--set", "zone="+zone, "--set", rate, "--json", "--junit", junit, "--report", report)
@@ -206,7 +206,7 @@ func TestZoneLoss(t *testing.T) {
 // database, whatever the zone that dies was to the others.
 func TestZoneLossAmongReturningPeople(t *testing.T) {
 	shared.takeLab(t)
-	zone := shared.primaryZone(t, "redis")
+	zone := shared.zoneOf(t, "redis", "primary")
 	said := shared.run("tocsin", "scenario", "run", "zone-loss-returning", "--set", "zone="+zone, "--set", rate, "--json")
 	got := object[verdict](t, said)
 	shared.found = fmt.Sprintf("zone %s, %.0f s\n%s\n%s", zone, said.took.Seconds(), got.Load, got.table())
@@ -269,7 +269,7 @@ func sabotages() []string {
 // nothing to do with it must not be.
 func TestEverySabotageTurnsItsLineRed(t *testing.T) {
 	shared.takeLab(t)
-	zone := shared.primaryZone(t, "redis")
+	zone := shared.zoneOf(t, "redis", "primary")
 	if said := shared.run("lab", append([]string{"sabotage"}, sabotages()...)...); said.code != 0 {
 		t.Fatalf("sabotage exits %d: %s", said.code, said.stderr)
 	}

@@ -175,15 +175,15 @@ func (w *world) status(t *testing.T) labStatus {
 	return object[labStatus](t, w.run("lab", "status", "--json"))
 }
 
-// primaryZone is where the primary of a component is.
-func (w *world) primaryZone(t *testing.T, component string) string {
+// zoneOf is where the copy of a component is that has a role.
+func (w *world) zoneOf(t *testing.T, component, role string) string {
 	t.Helper()
 	for _, c := range w.status(t).Components {
-		if c.Component == component && c.Role == "primary" && c.Ready {
+		if c.Component == component && c.Role == role && c.Ready {
 			return c.Zone
 		}
 	}
-	t.Fatalf("%s has no primary", component)
+	t.Fatalf("%s has no %s", component, role)
 	return ""
 }
 

@@ -146,6 +146,7 @@ func (n *Nodes) order(now time.Time) []*node {
 }
 
 func (n *Nodes) try(ctx context.Context, node *node, request Request) (*Reply, error) {
+	node.claim()
 	attemptCtx, cancel := context.WithTimeout(ctx, n.attempt)
 	defer cancel()
 	reply, err := roundTrip(attemptCtx, node, request)
@@ -161,6 +162,14 @@ func (n *Nodes) try(ctx context.Context, node *node, request Request) (*Reply, e
 	}
 	node.restUntil.Store(0)
 	return reply, nil
+}
+
+// claim makes a node that failed rest again while somebody finds out whether it
+// is back: one request waits for that, not all that come meanwhile.
+func (n *node) claim() {
+	if rested := n.restUntil.Load(); rested != 0 {
+		n.restUntil.CompareAndSwap(rested, time.Now().Add(restAfterFailure).UnixNano())
+	}
 }
 
 func roundTrip(ctx context.Context, node *node, spec Request) (*Reply, error) {

@@ -89,6 +89,35 @@ func TestFailedNodeRestsForAMoment(t *testing.T) {
 	}
 }
 
+// TestOneRequestFindsOutWhetherANodeIsBack lets the rest of a frozen node end,
+// and sends two requests.
+func TestOneRequestFindsOutWhetherANodeIsBack(t *testing.T) {
+	const attempt = 300 * time.Millisecond
+	frozen, good := silent(t), serving(t, http.StatusOK).URL
+	nodes := NewNodes([]string{frozen, good}, &tls.Config{InsecureSkipVerify: true}, attempt, func(int) bool { return true })
+	defer nodes.Close()
+	ask := func() (took time.Duration) {
+		started := time.Now()
+		if reply, err := nodes.Do(t.Context(), Request{Method: http.MethodGet}); err != nil || reply.Node != good {
+			t.Errorf("%+v, %v", reply, err)
+		}
+		return time.Since(started)
+	}
+	ask()
+	nodes.nodes[0].restUntil.Store(time.Now().UnixNano())
+	first := make(chan time.Duration)
+	go func() { first <- ask() }()
+	for nodes.nodes[0].restUntil.Load() < time.Now().UnixNano() {
+		time.Sleep(time.Millisecond)
+	}
+	if took := ask(); took >= attempt {
+		t.Errorf("the second request waited %s for the frozen node as well", took)
+	}
+	if took := <-first; took < attempt {
+		t.Errorf("the first took %s and did not ask the frozen node", took)
+	}
+}
+
 func TestCallerThatLeavesSaysNothingAboutTheNode(t *testing.T) {
 	nodes := NewNodes([]string{silent(t)}, &tls.Config{}, time.Second, func(int) bool { return true })
 	defer nodes.Close()

@@ -37,7 +37,7 @@ func (s Site) recipes() map[topology.Component]recipe {
 		topology.Postgres: {
 			user: "postgres", nice: first, template: "patroni.yml", config: "patroni.yml", path: "/usr/bin/python3",
 			args:  func(v view) []string { return []string{v.Dir + "/start-patroni.py", v.Dir + "/patroni.yml"} },
-			also:  []string{"start-patroni.py"},
+			also:  []string{"start-patroni.py", "catch-up.sh"},
 			after: []topology.Component{topology.Etcd},
 		},
 		topology.Redis: {

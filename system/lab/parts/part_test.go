@@ -100,6 +100,7 @@ func TestEveryPodCanBeMade(t *testing.T) {
 func TestPatroniIsMended(t *testing.T) {
 	dir, _ := furnish(t, topology.Pod{Zone: "a", Component: topology.Postgres})
 	accepts(t, "/usr/bin/python3", "testdata/start_patroni_test.py", dir+"/start-patroni.py")
+	accepts(t, "/bin/sh", "-n", dir+"/catch-up.sh") // the tests with tag e2e run it
 }
 
 func TestAReplicaTellsWhichLinkIsDown(t *testing.T) {
