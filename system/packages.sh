@@ -18,7 +18,7 @@ readonly PACKAGES=(
 	patroni python3-etcd python3-idna python3-psycopg2 postgresql-15
 	softhsm2                       # the HSM nodes, through PKCS#11
 	prometheus prometheus-alertmanager
-	chromium-headless-shell fonts-dejavu-core # visual checks
+	chromium-headless-shell fontconfig fonts-dejavu-core # visual checks
 	nsd ldnsutils bind9-dnsutils   # tests of DNS checks: a server, a signer, and a second opinion (delv)
 	openssl                        # tests of TLS checks: servers with weak settings
 	gcc libc6-dev                  # cgo, for PKCS#11
