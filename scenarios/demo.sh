@@ -36,6 +36,9 @@ start_lab() {
 		return
 	fi
 	say "starting the lab: three zones of real parts"
+	# A new lab has new keys. To the probes, which remember those of the last one,
+	# that would be a provider that signs with keys it never published before.
+	rm -rf "$TOCSIN_STATE/memory"
 	: >"$LAB_OURS"
 	bin/lab up --detach
 }
