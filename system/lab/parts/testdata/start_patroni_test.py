@@ -145,6 +145,36 @@ class Orphan(unittest.TestCase):
             self.assertEqual(config.check_recovery_conf(None), (False, False))
 
 
+class Promotion(unittest.TestCase):
+    """c is asked by Patroni, being the former leader; a is the other standby."""
+
+    def promote(self, other):
+        server = start.Postgresql.__new__(start.Postgresql)
+        server.name, server.last_operation = "postgres-b", lambda: 100
+        member = lambda name: types.SimpleNamespace(name="postgres-" + name, api_url="https://" + name)
+        ha = start.patroni.ha.Ha.__new__(start.patroni.ha.Ha)
+        ha.state_handler = server
+        ha.cluster = types.SimpleNamespace(members=[member(zone) for zone in "abc"])
+        state = lambda m: types.SimpleNamespace(member=m, **(other if m.name == "postgres-a" else dict(reachable=False, wal_position=0)))
+        ha.fetch_node_status = state
+        answers = ha.fetch_nodes_statuses([member("c")])
+        self.assertEqual([status.member.name for status in answers], ["postgres-c"])
+        ran = []
+        start.before_promotion = lambda _: ran.append("script") or True
+        self.assertTrue(server._pre_promote())
+        self.assertTrue(server._pre_promote())  # what was found is good for one promotion
+        return len(ran) - 1
+
+    def test_nothing_is_fetched_from_one_that_has_no_more(self):
+        self.assertEqual(self.promote(dict(reachable=True, wal_position=100)), 0)
+
+    def test_what_another_has_more_is_fetched(self):
+        self.assertEqual(self.promote(dict(reachable=True, wal_position=101)), 1)
+
+    def test_one_that_does_not_answer_is_asked_by_the_script(self):
+        self.assertEqual(self.promote(dict(reachable=False, wal_position=0)), 1)
+
+
 class Children(unittest.TestCase):
     def test_the_working_process_waits_for_its_own(self):
         signal.signal(signal.SIGCHLD, lambda *_: os.waitpid(-1, 0))
