@@ -22,7 +22,7 @@ for other in{{range .Zones}}{{if ne . $.Zone}} {{$.PodIP . "postgres"}}{{end}}{{
 	[ "$other" != "$former" ] || continue
 	theirs=$(echo "SELECT $received" | ask 0.8 "host=$other $there user=postgres dbname=postgres sslcert={{.TLS}}/cert.pem sslkey={{.TLS}}/key.pem") || continue
 	[ -n "$theirs" ] || continue
-	ask 5 "$here" <<-SQL
+	ask 10 "$here" <<-SQL # more than its looks take: killed, it would leave the setting behind
 		SELECT $received < '$theirs' AS behind \gset
 		\if :behind
 			SELECT 'catch-up: fetching WAL up to $theirs from $other; here it ends at ' || $received;
